@@ -1,0 +1,126 @@
+/* The own account, and the own API keys. */
+#include <sodium.h>
+
+#include "account/account.h"
+
+/* ---- the account ---------------------------------------------------------------------------------- */
+
+enum err user_me(struct view *view, const struct call *call, struct reply *reply)
+{
+    struct user user;
+    enum err e = user_get(&view->read, call->caller.user_id, &user);
+    if (e != OK) return e;
+    reply_one(reply, &user_type, &user);
+    return OK;
+}
+
+enum err user_me_update(struct step *s, const struct call *call, struct reply *reply)
+{
+    struct user user;
+    enum err e = user_get(&s->read, call->caller.user_id, &user);
+    if (e != OK) return e;
+    e = call_guard(call, &user_type, &user);
+    if (e != OK) return e;
+
+    struct text email_before = user.email;
+    account_take_given(&user_type, call->given, call->body, &user_type, &user);
+    if (account_is_taken(&s->read, &user, user.id)) return ERR_TAKEN;
+
+    if (!text_equal_fold(user.email, email_before)) user.email_verified = false;
+    user.updated_at = s->now_ms;
+    user_put(s, &user);
+    reply_one(reply, &user_type, &user);
+    return OK;
+}
+
+/* ---- API keys ------------------------------------------------------------------------------------- */
+
+enum { KEY_SECRET_BYTES = 32 };
+
+enum err api_key_list(struct view *view, const struct call *call, struct reply *reply)
+{
+    const struct api_key like = {.user_id = call->caller.user_id};
+    struct walk walk;
+    struct api_key key;
+    uint64_t id, last_id = 0;
+    unsigned count = 0;
+    bool has_more = false;
+    enum err e = OK;
+    reply_list_begin(reply);
+    walk_begin(&walk, &view->read, &api_key_by_user, &like, call->page.after, false);
+    while (e == OK && walk_next(&walk, &id)) {
+        has_more = count == call->page.limit;
+        if (has_more) break;
+        e = api_key_get(&view->read, id, &key);
+        if (e == OK) reply_item(reply, &api_key_type, &key);
+        last_id = id;
+        count++;
+    }
+    walk_end(&walk);
+    reply_list_end(reply, last_id, has_more, record_count(&view->read, &api_key_by_user, &like));
+    return e;
+}
+
+/* hp_<id>_<secret>. The secret stands only here; its hash is what is stored. */
+static struct text key_secret_make(struct step *s, struct api_key *key)
+{
+    uint8_t secret[KEY_SECRET_BYTES];
+    char hex[2 * KEY_SECRET_BYTES + 1], hash[SECRET_HASH_BYTES];
+    step_random(s, secret, sizeof secret);
+    sodium_bin2hex(hex, sizeof hex, secret, sizeof secret);
+    secret_hash((struct text){hex, sizeof hex - 1}, hash);
+    key->secret_hash = arena_text(s->arena, (struct text){hash, sizeof hash});
+    struct text whole = arena_print(s->arena, "hp_%llu_%s", (unsigned long long)key->id, hex);
+    sodium_memzero(secret, sizeof secret);
+    sodium_memzero(hex, sizeof hex);
+    return whole;
+}
+
+enum err api_key_create(struct step *s, const struct call *call, struct reply *reply)
+{
+    const struct api_key *in = call->body;
+    struct field_errors errors = {.arena = s->arena};
+    if (call->caller.session_id == 0) return ERR_FORBIDDEN; /* a key makes no keys */
+    if (in->expires_at != 0 && in->expires_at <= s->now_ms) {
+        field_errors_add(&errors, TEXT("expires_at"), TEXT("must be in the future"));
+        reply_error(reply, ERR_INVALID, &errors, call->request_id);
+        return ERR_INVALID;
+    }
+    struct api_key key = {
+        .id = step_id(s),
+        .user_id = call->caller.user_id,
+        .name = in->name,
+        .scopes = in->scopes,
+        .expires_at = in->expires_at,
+        .created_at = s->now_ms,
+    };
+    struct api_key_made made = {
+        .id = key.id,
+        .key = key_secret_make(s, &key),
+        .name = key.name,
+        .scopes = key.scopes,
+        .expires_at = key.expires_at,
+        .created_at = key.created_at,
+    };
+    api_key_put(s, &key);
+    reply_one(reply, &api_key_made_type, &made);
+    return OK;
+}
+
+/* Revoked keys stay in the list: they say until when a program had access. */
+enum err api_key_delete(struct step *s, const struct call *call, struct reply *reply)
+{
+    struct api_key key;
+    enum err e = api_key_get(&s->read, call->id, &key);
+    if (e != OK) return e;
+    if (key.user_id != call->caller.user_id) return ERR_NOT_FOUND;
+    e = call_guard(call, &api_key_type, &key);
+    if (e != OK) return e;
+
+    if (!key.is_revoked) {
+        key.is_revoked = true;
+        api_key_put(s, &key);
+    }
+    reply_no_data(reply);
+    return OK;
+}

@@ -1,0 +1,206 @@
+#include "account/session.h"
+
+#include "account/account.h"
+#include "account/token.h"
+#include "core/log.h"
+
+enum { IP_BYTES_MAX = 64, USER_AGENT_BYTES_MAX = 256, USER_JSON_MAX = 16384, STALE_LOOKS = 16 };
+
+/* What is shown of a user, as JSON in the arena. */
+static struct text user_json(const struct user *user, struct arena *arena)
+{
+    struct json json;
+    json_init(&json, USER_JSON_MAX);
+    json_record(&json, &user_type, user, READ);
+    struct text shown = json.overflowed ? TEXT("null") : arena_text(arena, json_text(&json));
+    json_free(&json);
+    return shown;
+}
+
+static enum err tokens_make(struct step *s, const struct session *session, const struct user *user,
+                            struct tokens *tokens)
+{
+    struct token_key key;
+    uint64_t issued_s = session->refreshed_at / 1000;
+    struct token_claims claims = {
+        .user_id = user->id,
+        .issued_ms = issued_s * 1000,
+        .expires_ms = (issued_s + s->config->auth_access_ttl) * 1000,
+        .token_id = session->refresh_id,
+        .type = TOKEN_ACCESS,
+        .role = user->role,
+        .session_id = session->id,
+    };
+    token_key_init(&key, s->secrets->token_key, sizeof s->secrets->token_key);
+    *tokens = (struct tokens){
+        .access_token = token_make(&key, &claims, s->arena),
+        .token_type = TEXT("Bearer"),
+        .expires_in = claims.expires_ms > s->now_ms ? (claims.expires_ms - s->now_ms + 999) / 1000 : 0,
+        .user = user_json(user, s->arena),
+    };
+    claims.type = TOKEN_REFRESH;
+    claims.expires_ms = (issued_s + s->config->auth_refresh_ttl) * 1000;
+    tokens->refresh_token = token_make(&key, &claims, s->arena);
+    token_key_wipe(&key);
+    return arena_overflowed(s->arena) ? ERR_OVERLOADED : OK;
+}
+
+/* A new refresh token for the session, from now on the only one in force. */
+static void session_renew(struct step *s, struct session *session, struct text ip, struct text user_agent)
+{
+    session->previous_id = session->refresh_id;
+    session->refresh_id = step_id(s);
+    session->refreshed_at = s->now_ms;
+    session->expires_at = s->now_ms + s->config->auth_refresh_ttl * 1000;
+    session->ip = account_text_cut(ip, IP_BYTES_MAX);
+    session->user_agent = account_text_cut(user_agent, USER_AGENT_BYTES_MAX);
+}
+
+/* Each sign-in clears away what it finds over among the user's oldest, so that they do not pile up. */
+static void remove_stale(struct step *s, uint64_t user_id)
+{
+    struct walk walk;
+    struct session session;
+    uint64_t id;
+    walk_begin(&walk, &s->read, &session_by_user, &(struct session){.user_id = user_id}, 0, false);
+    for (unsigned i = 0; i < STALE_LOOKS && walk_next(&walk, &id); i++) {
+        if (session_get(&s->read, id, &session) != OK) continue;
+        if (session.expires_at <= s->now_ms) session_remove(s, id);
+    }
+    walk_end(&walk);
+}
+
+enum err session_open(struct step *s, const struct user *user, struct text ip, struct text user_agent,
+                      struct tokens *tokens)
+{
+    struct session session = {.id = step_id(s), .user_id = user->id, .created_at = s->now_ms};
+    remove_stale(s, user->id);
+    session_renew(s, &session, ip, user_agent);
+    session_put(s, &session);
+    return tokens_make(s, &session, user, tokens);
+}
+
+/* Bounded by the sessions the user has; when they do not fit into the step, it is refused as a whole. */
+void session_end_all(struct step *s, uint64_t user_id, uint64_t kept_id)
+{
+    struct walk walk;
+    uint64_t id;
+    walk_begin(&walk, &s->read, &session_by_user, &(struct session){.user_id = user_id}, 0, false);
+    while (walk_next(&walk, &id)) {
+        if (id != kept_id) session_remove(s, id);
+    }
+    walk_end(&walk);
+}
+
+/* ---- handlers ------------------------------------------------------------------------------------- */
+
+static enum err refresh_token_read(const struct step *s, struct text token, struct token_claims *claims)
+{
+    struct token_key key;
+    token_key_init(&key, s->secrets->token_key, sizeof s->secrets->token_key);
+    enum err e = token_read(&key, token, s->now_ms, claims);
+    token_key_wipe(&key);
+    if (e != OK) return e;
+    return claims->type == TOKEN_REFRESH ? OK : ERR_TOKEN_MALFORMED;
+}
+
+static bool is_in_grace(const struct step *s, const struct session *session, uint64_t token_id)
+{
+    uint64_t until_ms = session->refreshed_at + s->config->auth_refresh_grace * 1000;
+    return token_id == session->previous_id && s->now_ms < until_ms;
+}
+
+enum err session_refresh(struct step *s, const struct call *call, struct text token, struct tokens *tokens)
+{
+    struct token_claims claims;
+    struct session session;
+    struct user user;
+    enum err e = refresh_token_read(s, token, &claims);
+    if (e != OK) return e;
+    e = session_get(&s->read, claims.session_id, &session);
+    if (e != OK) return e == ERR_NOT_FOUND ? ERR_SIGNED_OUT : e;
+    if (session.user_id != claims.user_id) return ERR_TOKEN_REVOKED;
+    e = user_get(&s->read, session.user_id, &user);
+    if (e != OK) return e == ERR_NOT_FOUND ? ERR_TOKEN_REVOKED : e;
+
+    s->caller.user_id = user.id; /* for the audit log: the token says who, though nobody is signed in */
+    bool is_spent = claims.token_id != session.refresh_id;
+    if (is_spent && !is_in_grace(s, &session, claims.token_id)) {
+        session_remove(s, session.id);
+        log_line(LOG_WARNING, "a refresh token was used twice; its sign-in is ended", LOG_ID("user_id", user.id),
+                 LOG_ID("session_id", session.id), LOG_TEXT("ip", call->ip), LOG_END);
+        return ERR_REFRESH_REUSED;
+    }
+    if (!user.is_active) return ERR_USER_INACTIVE;
+    if (!is_spent) {
+        session_renew(s, &session, call->ip, call->user_agent);
+        session_put(s, &session);
+    }
+    return tokens_make(s, &session, &user, tokens);
+}
+
+enum err user_refresh(struct step *s, const struct call *call, struct reply *reply)
+{
+    const struct refresh_input *in = call->body;
+    struct tokens tokens;
+    enum err e = session_refresh(s, call, in->refresh_token, &tokens);
+    if (e == ERR_REFRESH_REUSED) {
+        /* An error for the caller, but a change that must be kept: so this is not a refusal. */
+        reply_error(reply, e, NULL, call->request_id);
+        return OK;
+    }
+    if (e == OK) reply_one(reply, &tokens_type, &tokens);
+    return e;
+}
+
+enum err user_logout(struct step *s, const struct call *call, struct reply *reply)
+{
+    const struct logout_input *in = call->body;
+    if (call->caller.session_id == 0) return ERR_FORBIDDEN; /* an API key is not signed in */
+
+    if (in != NULL && in->all) {
+        session_end_all(s, call->caller.user_id, 0);
+    } else {
+        session_remove(s, call->caller.session_id);
+    }
+    reply_no_data(reply);
+    return OK;
+}
+
+enum err session_list(struct view *view, const struct call *call, struct reply *reply)
+{
+    const struct session like = {.user_id = call->caller.user_id};
+    struct walk walk;
+    struct session session;
+    uint64_t id, last_id = 0;
+    unsigned count = 0;
+    bool has_more = false;
+    enum err e = OK;
+    reply_list_begin(reply);
+    walk_begin(&walk, &view->read, &session_by_user, &like, call->page.after, true);
+    while (e == OK && walk_next(&walk, &id)) {
+        has_more = count == call->page.limit;
+        if (has_more) break;
+        e = session_get(&view->read, id, &session);
+        if (e == OK) reply_item(reply, &session_type, &session);
+        last_id = id;
+        count++;
+    }
+    walk_end(&walk);
+    reply_list_end(reply, last_id, has_more, record_count(&view->read, &session_by_user, &like));
+    return e;
+}
+
+enum err session_end(struct step *s, const struct call *call, struct reply *reply)
+{
+    struct session session;
+    enum err e = session_get(&s->read, call->id, &session);
+    if (e != OK) return e;
+    if (session.user_id != call->caller.user_id) return ERR_NOT_FOUND;
+    e = call_guard(call, &session_type, &session);
+    if (e != OK) return e;
+
+    session_remove(s, session.id);
+    reply_no_data(reply);
+    return OK;
+}

@@ -1,0 +1,231 @@
+/* Setup, registration and sign-in: requests that wait for a password's hash. The first half of each checks what can be checked at once and asks the hasher; account_on_hash_done() is the second half,
+ * in a later turn, and checks again whatever another request may have changed in between. */
+#include "account/sign_in.h"
+
+#include <assert.h>
+
+#include "account/password.h"
+#include "account/session.h"
+#include "core/actor.h"
+#include "core/log.h"
+#include "core/router.h"
+
+enum { IP_BYTES_MAX = 64, USER_AGENT_BYTES_MAX = 256 };
+
+enum err hash_ask(struct step *s, const struct call *call, struct hash_call *ask)
+{
+    ask->exchange = call->exchange;
+    ask->ip = account_text_cut(call->ip, IP_BYTES_MAX);
+    ask->user_agent = account_text_cut(call->user_agent, USER_AGENT_BYTES_MAX);
+    ask->request_id = call->request_id;
+    emit_hash(s, ask);
+    return LATER;
+}
+
+/* The part that setup and registration share. */
+static enum err account_ask(struct step *s, const struct call *call, struct reply *reply,
+                            struct hash_call *ask)
+{
+    struct text reason;
+    struct field_errors errors = {.arena = s->arena};
+    const struct user like = {
+        .username = ask->username,
+        .email = ask->email,
+        .phone_number = ask->phone_number,
+    };
+    if (!password_check(ask->password, ask->username, &reason)) {
+        field_errors_add(&errors, TEXT("password"), reason);
+        reply_error(reply, ERR_INVALID, &errors, call->request_id);
+        return ERR_INVALID;
+    }
+    if (account_is_taken(&s->read, &like, 0)) return ERR_TAKEN;
+    return hash_ask(s, call, ask);
+}
+
+enum err setup_state(struct view *view, const struct call *call, struct reply *reply)
+{
+    (void)call;
+    if (account_has_admin(&view->read)) return ERR_NOT_FOUND;
+    reply_no_data(reply);
+    return OK;
+}
+
+enum err setup(struct step *s, const struct call *call, struct reply *reply)
+{
+    const struct setup_input *in = call->body;
+    struct hash_call ask = {
+        .purpose = hash_purpose_setup,
+        .role = role_super_admin,
+        .username = in->username,
+        .email = in->email,
+        .password = in->password,
+    };
+    if (account_has_admin(&s->read)) return ERR_NOT_FOUND;
+    if (!account_try_setup_token(core_account(s->core), in->token, s->now_ms)) return ERR_SETUP_TOKEN;
+    return account_ask(s, call, reply, &ask);
+}
+
+enum err user_register(struct step *s, const struct call *call, struct reply *reply)
+{
+    const struct register_input *in = call->body;
+    struct hash_call ask = {
+        .purpose = hash_purpose_register,
+        .role = role_user,
+        .username = in->username,
+        .email = in->email,
+        .phone_number = in->phone_number,
+        .password = in->password,
+    };
+    if (!s->config->auth_register_open) return ERR_REGISTER_CLOSED;
+    return account_ask(s, call, reply, &ask);
+}
+
+/* ---- sign-in -------------------------------------------------------------------------------------- */
+
+/* A user name holds neither @ nor +, so what is meant can be told from the text. */
+static enum err user_by_account(const struct reader *reader, struct text account, struct user *user)
+{
+    struct user like = {.id = 0};
+    if (account.bytes > 0 && memchr(account.data, '@', account.bytes) != NULL) {
+        like.email = account;
+        return record_find(reader, &user_by_email, &like, user);
+    }
+    if (text_starts(account, TEXT("+"))) {
+        like.phone_number = account;
+        return record_find(reader, &user_by_phone, &like, user);
+    }
+    like.username = account;
+    return record_find(reader, &user_by_username, &like, user);
+}
+
+static bool has_failed_too_often(const struct step *s, uint64_t failures)
+{
+    return s->config->limits_enabled && failures > s->config->limits_login_failures;
+}
+
+enum err login_may_try(struct step *s, struct text ip)
+{
+    struct failures *failures = &core_account(s->core)->failures;
+    uint64_t window_ms = s->config->limits_login_window * 1000;
+    bool is_banned = has_failed_too_often(s, failures_of_ip(failures, ip, window_ms, s->now_ms));
+    return is_banned ? ERR_TOO_MANY : OK;
+}
+
+enum err login_ask(struct step *s, const struct call *call, enum hash_purpose purpose, struct text account,
+                   struct text password)
+{
+    struct user user;
+    enum err e = login_may_try(s, call->ip);
+    if (e != OK) return e;
+    e = user_by_account(&s->read, text_trim(account), &user);
+    if (e != OK && e != ERR_NOT_FOUND) return e;
+
+    bool is_known = e == OK && user.password_hash.bytes > 0;
+    struct hash_call ask = {
+        .purpose = purpose,
+        .password = password,
+        .expected = is_known ? user.password_hash : password_dummy(s->config, s->arena),
+        .user_id = is_known ? user.id : 0,
+    };
+    return hash_ask(s, call, &ask);
+}
+
+enum err user_login(struct step *s, const struct call *call, struct reply *reply)
+{
+    const struct login_input *in = call->body;
+    (void)reply;
+    return login_ask(s, call, hash_purpose_login, in->account, in->password);
+}
+
+enum err login_failed(struct account *self, struct step *s, const struct hash_answer *answer)
+{
+    uint64_t window_ms = s->config->limits_login_window * 1000;
+    uint64_t count = failures_add(&self->failures, answer->ip, window_ms, s->now_ms);
+    if (count == s->config->limits_login_failures + 1) {
+        log_line(LOG_WARNING, "too many failed sign-ins of one address", LOG_TEXT("ip", answer->ip), LOG_END);
+    }
+    return has_failed_too_often(s, count) ? ERR_TOO_MANY : ERR_WRONG_PASSWORD;
+}
+
+/* ---- the second half ------------------------------------------------------------------------------ */
+
+enum err login_done(struct account *self, struct step *s, const struct hash_answer *answer, struct tokens *tokens)
+{
+    struct user user;
+    if (answer->user_id == 0 || !answer->is_match) return login_failed(self, s, answer);
+    enum err e = user_get(&s->read, answer->user_id, &user);
+    if (e == ERR_NOT_FOUND) return login_failed(self, s, answer);
+    if (e != OK) return e;
+    if (!user.is_active) return ERR_USER_INACTIVE; /* told only to who knows the password */
+
+    s->caller.user_id = user.id;
+    if (answer->hash.bytes > 0) { /* the settings have changed since it was made */
+        user.password_hash = answer->hash;
+        user_put(s, &user);
+    }
+    return session_open(s, &user, answer->ip, answer->user_agent, tokens);
+}
+
+static enum err account_made(struct step *s, const struct hash_answer *answer, struct tokens *tokens)
+{
+    if (answer->hash.bytes == 0) return ERR_OVERLOADED;
+    struct user user = {
+        .username = answer->username,
+        .email = answer->email,
+        .phone_number = answer->phone_number,
+        .role = answer->role,
+        .is_active = true,
+        .password_hash = answer->hash,
+        .created_at = s->now_ms,
+        .updated_at = s->now_ms,
+    };
+    if (answer->role == role_super_admin && account_has_admin(&s->read)) return ERR_NOT_FOUND;
+    if (account_is_taken(&s->read, &user, 0)) return ERR_TAKEN;
+
+    user.id = step_id(s);
+    s->caller.user_id = user.id;
+    user_put(s, &user);
+    return session_open(s, &user, answer->ip, answer->user_agent, tokens);
+}
+
+static enum err answered(struct account *self, struct step *s, const struct hash_answer *answer,
+                         struct tokens *tokens)
+{
+    if (answer->is_busy) return ERR_OVERLOADED;
+    switch ((enum hash_purpose)answer->purpose) {
+    case hash_purpose_login: return login_done(self, s, answer, tokens);
+    case hash_purpose_register:
+    case hash_purpose_setup: return account_made(s, answer, tokens);
+    case hash_purpose_rehash:
+    case hash_purpose_token: break;
+    }
+    return ERR_INTERNAL;
+}
+
+static const struct route *route_of(enum hash_purpose purpose)
+{
+    switch (purpose) {
+    case hash_purpose_login: return route_named(TEXT("user_login"));
+    case hash_purpose_register: return route_named(TEXT("user_register"));
+    case hash_purpose_setup: return route_named(TEXT("setup"));
+    case hash_purpose_rehash:
+    case hash_purpose_token: break;
+    }
+    return NULL;
+}
+
+enum err account_on_hash_done(struct account *self, struct step *s, const struct hash_answer *answer)
+{
+    struct tokens tokens = {.expires_in = 0};
+    s->ip = answer->ip;
+    s->request_id = answer->request_id;
+    if (answer->purpose == hash_purpose_token || answer->purpose == hash_purpose_rehash) {
+        (answer->purpose == hash_purpose_token ? token_on_hashed : change_on_hashed)(self, s, answer);
+        return OK;
+    }
+    const struct route *route = route_of(answer->purpose);
+    assert(route != NULL);
+    enum err e = answered(self, s, answer, &tokens);
+    reply_later(s, answer->exchange, route, e, &tokens_type, &tokens, answer->request_id);
+    return OK;
+}

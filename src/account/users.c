@@ -1,0 +1,191 @@
+/* Other people's accounts: what administrators see and change of them.
+ *
+ *     who          may touch                      may give and take
+ *     admin        users and operators            user, operator
+ *     super_admin  everybody                      all roles
+ *
+ * Somebody who can is always left: the last active super_admin stays what it is. A closed account is a
+ * switched-off one without sessions and keys; its record, and all that points to it, stays. */
+#include "account/account.h"
+#include "account/session.h"
+
+/* ---- reading -------------------------------------------------------------------------------------- */
+
+static enum err bad_role(struct view *view, const struct call *call, struct reply *reply)
+{
+    struct field_errors errors = {.arena = view->arena};
+    field_errors_add(&errors, TEXT("role"), TEXT("must be one of user, operator, admin, super_admin"));
+    reply_error(reply, ERR_BAD_QUERY, &errors, call->request_id);
+    return ERR_BAD_QUERY;
+}
+
+enum err user_list(struct view *view, const struct call *call, struct reply *reply)
+{
+    struct text word = call_query(call, TEXT("role"), view->arena);
+    const struct user like = {.role = choice_number(&role_choice, word)};
+    struct walk walk;
+    struct user user;
+    uint64_t id, last_id = 0;
+    unsigned count = 0;
+    bool has_more = false;
+    enum err e = OK;
+    if (word.data != NULL && like.role == 0) return bad_role(view, call, reply);
+
+    reply_list_begin(reply);
+    if (like.role != 0) {
+        walk_begin(&walk, &view->read, &user_by_role, &like, call->page.after, false);
+    } else {
+        walk_begin_all(&walk, &view->read, &user_type, call->page.after, false);
+    }
+    while (e == OK && walk_next(&walk, &id)) {
+        has_more = count == call->page.limit;
+        if (has_more) break;
+        e = user_get(&view->read, id, &user);
+        if (e == OK) reply_item(reply, &user_type, &user);
+        last_id = id;
+        count++;
+    }
+    walk_end(&walk);
+    reply_list_end(reply, last_id, has_more,
+                   like.role != 0 ? record_count(&view->read, &user_by_role, &like)
+                                  : record_count_all(&view->read, &user_type));
+    return e;
+}
+
+enum err user_show(struct view *view, const struct call *call, struct reply *reply)
+{
+    struct user user;
+    enum err e = user_get(&view->read, call->id, &user);
+    if (e != OK) return e;
+    reply_one(reply, &user_type, &user);
+    return OK;
+}
+
+/* ---- who may -------------------------------------------------------------------------------------- */
+
+static bool may_touch(const struct caller *caller, const struct user *user)
+{
+    return caller->role == role_super_admin || caller->role > user->role;
+}
+
+/* A key gives no roles, as it makes no keys: its scopes would not hold what the role opens. */
+static bool may_move(const struct caller *caller, uint32_t from, uint32_t to)
+{
+    if (caller->session_id == 0) return false;
+    return caller->role == role_super_admin || (from < role_admin && to < role_admin);
+}
+
+/* If-Match, for the whole of the tag: role and is_active are edited here, though not by their owner. */
+static enum err user_guard(const struct call *call, const struct user *user)
+{
+    char etag[ETAG_SIZE];
+    enum err e = call_guard(call, &user_type, user);
+    if (e != OK || call->if_match.bytes == 0) return e;
+    etag_of(&user_type, user, etag);
+    return etag_matches(call->if_match, etag, false) ? OK : ERR_ETAG_MISMATCH;
+}
+
+static enum err user_open(struct step *s, const struct call *call, struct user *user)
+{
+    enum err e = user_get(&s->read, call->id, user);
+    if (e != OK) return e;
+    if (!may_touch(&call->caller, user)) return ERR_FORBIDDEN;
+    return user_guard(call, user);
+}
+
+static bool is_active_super(const struct user *user)
+{
+    return user->role == role_super_admin && user->is_active;
+}
+
+/* Bounded by how many people have the highest role. */
+static enum err has_another_super(struct step *s, uint64_t but_id, bool *has)
+{
+    struct walk walk;
+    struct user other;
+    uint64_t id;
+    enum err e = OK;
+    *has = false;
+    walk_begin(&walk, &s->read, &user_by_role, &(struct user){.role = role_super_admin}, 0, false);
+    while (e == OK && !*has && walk_next(&walk, &id)) {
+        if (id == but_id) continue;
+        e = user_get(&s->read, id, &other);
+        *has = e == OK && is_active_super(&other);
+    }
+    walk_end(&walk);
+    return e;
+}
+
+/* A change of the account is refused when nobody with the highest role would be left. */
+static enum err super_is_left(struct step *s, const struct call *call, const struct user *before,
+                              const struct user *after, struct reply *reply)
+{
+    bool has_another;
+    if (!is_active_super(before) || is_active_super(after)) return OK;
+    enum err e = has_another_super(s, before->id, &has_another);
+    if (e != OK || has_another) return e;
+    reply_error_saying(reply, ERR_CONFLICT,
+                       TEXT("This is the last active super_admin: make another one first"), call->request_id);
+    return ERR_CONFLICT;
+}
+
+/* ---- changing ------------------------------------------------------------------------------------- */
+
+enum err user_update(struct step *s, const struct call *call, struct reply *reply)
+{
+    struct user before;
+    enum err e = user_open(s, call, &before);
+    if (e != OK) return e;
+
+    struct user user = before;
+    account_take_given(&user_change_type, call->given, call->body, &user_type, &user);
+    if (user.role != before.role && !may_move(&call->caller, before.role, user.role)) return ERR_FORBIDDEN;
+    e = super_is_left(s, call, &before, &user, reply);
+    if (e != OK) return e;
+    if (account_is_taken(&s->read, &user, user.id)) return ERR_TAKEN;
+
+    if (!text_equal_fold(user.email, before.email)) user.email_verified = false;
+    user.updated_at = s->now_ms;
+    user_put(s, &user);
+    reply_one(reply, &user_type, &user);
+    return OK;
+}
+
+/* Bounded by the keys the user has made, as session_end_all() is by the sessions. */
+static enum err revoke_keys(struct step *s, uint64_t user_id)
+{
+    struct walk walk;
+    struct api_key key;
+    uint64_t id;
+    enum err e = OK;
+    walk_begin(&walk, &s->read, &api_key_by_user, &(struct api_key){.user_id = user_id}, 0, false);
+    while (e == OK && walk_next(&walk, &id)) {
+        e = api_key_get(&s->read, id, &key);
+        if (e != OK || key.is_revoked) continue;
+        key.is_revoked = true;
+        api_key_put(s, &key);
+    }
+    walk_end(&walk);
+    return e;
+}
+
+enum err user_close(struct step *s, const struct call *call, struct reply *reply)
+{
+    struct user before;
+    enum err e = user_open(s, call, &before);
+    if (e != OK) return e;
+
+    struct user user = before;
+    user.is_active = false;
+    e = super_is_left(s, call, &before, &user, reply);
+    if (e == OK) e = revoke_keys(s, user.id);
+    if (e != OK) return e;
+
+    if (before.is_active) {
+        user.updated_at = s->now_ms;
+        user_put(s, &user);
+    }
+    session_end_all(s, user.id, 0);
+    reply_no_data(reply);
+    return OK;
+}

@@ -1,0 +1,95 @@
+#include "core/config_form.h"
+
+#include "core/address.h"
+
+static bool is_listen_address(struct text t)
+{
+    size_t colon = t.bytes;
+    while (colon > 0 && t.data[colon - 1] != ':') colon--;
+    if (colon == 0) return false;
+    uint64_t port;
+    if (!text_to_u64((struct text){t.data + colon, t.bytes - colon}, 65535, &port)) return false;
+    struct text host = {t.data, colon - 1};
+    bool is_bracketed = host.bytes >= 2 && host.data[0] == '[' && host.data[host.bytes - 1] == ']';
+    if (is_bracketed) host = (struct text){host.data + 1, host.bytes - 2};
+    struct ip_address address;
+    return ip_parse(host, &address) && address.family == (is_bracketed ? 6 : 4);
+}
+
+static bool takes_prefix(struct text *t, struct text prefix)
+{
+    if (!text_starts(*t, prefix)) return false;
+    t->data += prefix.bytes;
+    t->bytes -= prefix.bytes;
+    return true;
+}
+
+static bool is_url_of(struct text t, bool may_have_path)
+{
+    if (!takes_prefix(&t, TEXT("http://")) && !takes_prefix(&t, TEXT("https://"))) return false;
+    if (t.bytes == 0 || t.data[0] == '/' || t.data[0] == ':') return false;
+    for (size_t i = 0; i < t.bytes; i++) {
+        unsigned char c = (unsigned char)t.data[i];
+        if (c <= ' ' || c >= 0x7f || strchr("\"<>\\^`{|}#@?", c) != NULL) return false;
+        if (c == '/' && !may_have_path) return false;
+    }
+    return true;
+}
+
+static bool is_base_url(struct text t)
+{
+    return t.bytes == 0 || is_url_of(t, true);
+}
+
+static bool is_origin(struct text t)
+{
+    return text_equal(t, TEXT("*")) || is_url_of(t, false);
+}
+
+static bool is_host_name(struct text t)
+{
+    for (size_t i = 0; i < t.bytes; i++) {
+        char c = ascii_lower(t.data[i]);
+        bool is_letter_or_digit = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (!is_letter_or_digit && c != '.' && c != '-' && c != '_') return false;
+    }
+    return t.bytes > 0 && t.bytes <= 253 && t.data[0] != '.' && t.data[0] != '-';
+}
+
+static bool is_log_level(struct text t)
+{
+    static const struct text levels[] = {TEXT_INIT("debug"), TEXT_INIT("info"), TEXT_INIT("warning"),
+                                         TEXT_INIT("error")};
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        if (text_equal(t, levels[i])) return true;
+    }
+    return false;
+}
+
+static const struct form {
+    enum setting setting;
+    bool (*fits)(struct text t);
+    const char *allowed;
+} forms[] = {
+    {SETTING_http_listen, is_listen_address,
+     "must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080"},
+    {SETTING_http_hosts, is_host_name,
+     "must be host names without scheme and port, with commas between"},
+    {SETTING_http_cors_origins, is_origin,
+     "must be origins such as https://app.example.com, with commas between"},
+    {SETTING_ddns_alidns_endpoint, is_base_url,
+     "must be an http:// or https:// address"},
+    {SETTING_ddns_cloudflare_endpoint, is_base_url,
+     "must be an http:// or https:// address"},
+    {SETTING_log_level, is_log_level, "must be debug, info, warning or error"},
+};
+
+bool config_form_fits(enum setting setting, struct text value, const char **allowed)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (forms[i].setting != setting || forms[i].fits(value)) continue;
+        *allowed = forms[i].allowed;
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,95 @@
+#include "core/text.h"
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct text text_trim(struct text t)
+{
+    while (t.bytes > 0 && is_blank(t.data[0])) {
+        t.data++;
+        t.bytes--;
+    }
+    while (t.bytes > 0 && is_blank(t.data[t.bytes - 1])) {
+        t.bytes--;
+    }
+    return t;
+}
+
+struct text text_cut(struct text *rest, char separator)
+{
+    const char *at = rest->bytes == 0 ? NULL : memchr(rest->data, separator, rest->bytes);
+    struct text part = *rest;
+    if (at == NULL) {
+        *rest = TEXT_NONE;
+        return part;
+    }
+    part.bytes = (size_t)(at - rest->data);
+    rest->data = at + 1;
+    rest->bytes -= part.bytes + 1;
+    return part;
+}
+
+bool text_to_u64(struct text t, uint64_t max, uint64_t *value)
+{
+    if (t.bytes == 0) return false;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < t.bytes; i++) {
+        if (t.data[i] < '0' || t.data[i] > '9') return false;
+        uint64_t digit = (uint64_t)(t.data[i] - '0');
+        if (digit > max || sum > max / 10 || sum * 10 > max - digit) return false;
+        sum = sum * 10 + digit;
+    }
+    *value = sum;
+    return true;
+}
+
+bool text_to_zero_ended(struct text t, char *out, size_t size)
+{
+    if (size == 0) return false;
+    out[0] = '\0';
+    if (t.bytes >= size) return false;
+    if (t.bytes > 0) memcpy(out, t.data, t.bytes);
+    out[t.bytes] = '\0';
+    return true;
+}
+
+/* The bytes of the well-formed sequence at the front of p, or 0: the table of Unicode 15, 3-7. */
+static size_t utf8_sequence_bytes(const unsigned char *p, size_t left)
+{
+    if (p[0] < 0x80) return 1;
+    if (p[0] < 0xc2 || p[0] > 0xf4) return 0;
+    size_t bytes = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (left < bytes) return 0;
+
+    /* The second byte's range shuts out overlong forms, surrogates and all beyond U+10FFFF. */
+    unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+    if (p[1] < low || p[1] > high) return 0;
+    for (size_t i = 2; i < bytes; i++) {
+        if (p[i] < 0x80 || p[i] > 0xbf) return 0;
+    }
+    return bytes;
+}
+
+/* C0, DEL and C1. */
+static bool is_control(const unsigned char *p)
+{
+    if (p[0] == '\t' || p[0] == '\n') return false;
+    if (p[0] < 0x20 || p[0] == 0x7f) return true;
+    return p[0] == 0xc2 && p[1] < 0xa0;
+}
+
+bool text_is_clean_utf8(struct text t)
+{
+    const unsigned char *p = (const unsigned char *)t.data;
+    size_t left = t.bytes;
+    while (left > 0) {
+        size_t bytes = utf8_sequence_bytes(p, left);
+        if (bytes == 0 || is_control(p)) return false;
+        p += bytes;
+        left -= bytes;
+    }
+    return true;
+}

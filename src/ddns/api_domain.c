@@ -1,0 +1,204 @@
+/* Domains: what a caller may do with them. */
+#include <yyjson.h>
+
+#include "ddns/ddns.h"
+
+/* ---- credentials ---------------------------------------------------------------------------------- */
+
+static const struct provider_field *field_named(const struct provider *provider, struct text name)
+{
+    for (unsigned i = 0; i < provider->field_count; i++) {
+        if (text_equal(provider->fields[i].name, name)) return &provider->fields[i];
+    }
+    return NULL;
+}
+
+static void bad_member(struct field_errors *errors, struct text name, struct text reason)
+{
+    if (name.bytes > 64) name.bytes = 64;
+    field_errors_add(errors, arena_print(errors->arena, "credentials.%.*s", TEXT_ARGS(name)), reason);
+}
+
+static void check_members(const struct provider *provider, yyjson_val *object, struct field_errors *errors)
+{
+    size_t index, count;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(object, index, count, key, value)
+    {
+        struct text name = {yyjson_get_str(key), yyjson_get_len(key)};
+        const struct provider_field *field = field_named(provider, name);
+        if (field == NULL) {
+            bad_member(errors, name, TEXT("is not a field of this provider"));
+        } else if (text_equal(field->format, TEXT("map")) ? !yyjson_is_obj(value) : !yyjson_is_str(value)) {
+            bad_member(errors, name, text_equal(field->format, TEXT("map")) ? TEXT("must be an object") : TEXT("must be a string"));
+        } else if (field->is_required && yyjson_is_str(value) && yyjson_get_len(value) == 0) {
+            bad_member(errors, name, TEXT("must not be empty"));
+        }
+    }
+    for (unsigned i = 0; i < provider->field_count; i++) {
+        const struct provider_field *field = &provider->fields[i];
+        if (!field->is_required || yyjson_obj_getn(object, field->name.data, field->name.bytes) != NULL) continue;
+        bad_member(errors, field->name, TEXT("is missing"));
+    }
+}
+
+/* Holds the credentials against the provider's fields; every bad one is named. */
+static void check_credentials(struct text provider_name, struct text credentials, struct field_errors *errors)
+{
+    const struct provider *provider = provider_find(provider_name);
+    struct text field = TEXT_NONE, reason = TEXT_NONE;
+    if (provider == NULL) return; /* refused already */
+    yyjson_doc *doc = yyjson_read(credentials.data, credentials.bytes, 0);
+    if (doc == NULL) return;
+    check_members(provider, yyjson_doc_get_root(doc), errors);
+    yyjson_doc_free(doc);
+    if (errors->count > 0 || provider->check == NULL) return;
+    if (!provider->check(credentials, &field, &reason)) bad_member(errors, field, reason);
+}
+
+static void seal(struct step *step, struct domain *domain, struct text credentials)
+{
+    uint8_t nonce[24];
+    step_random(step, nonce, sizeof nonce);
+    domain->credentials = secrets_seal(step->secrets, nonce, domain->id, credentials, step->arena);
+}
+
+/* ---- reading -------------------------------------------------------------------------------------- */
+
+enum err domain_list(struct view *view, const struct call *call, struct reply *reply)
+{
+    struct walk walk;
+    struct domain domain, like = {.user_id = view->caller.user_id};
+    uint64_t id, last = 0;
+    unsigned count = 0;
+    bool has_more = false, sees_all = view->caller.role >= role_operator;
+    reply_list_begin(reply);
+    if (sees_all) {
+        walk_begin_all(&walk, &view->read, &domain_type, call->page.after, false);
+    } else {
+        walk_begin(&walk, &view->read, &domain_by_user, &like, call->page.after, false);
+    }
+    while (walk_next(&walk, &id)) {
+        has_more = count == call->page.limit;
+        if (has_more || domain_get(&view->read, id, &domain) != OK) break;
+        reply_item(reply, &domain_type, &domain);
+        last = id;
+        count++;
+    }
+    walk_end(&walk);
+    reply_list_end(reply, last, has_more, sees_all ? record_count_all(&view->read, &domain_type)
+                                                   : record_count(&view->read, &domain_by_user, &like));
+    return OK;
+}
+
+enum err domain_show(struct view *view, const struct call *call, struct reply *reply)
+{
+    struct domain domain;
+    enum err e = domain_of(&view->read, &view->caller, call->id, &domain);
+    if (e != OK) return e;
+    reply_one(reply, &domain_type, &domain);
+    return OK;
+}
+
+/* ---- changing ------------------------------------------------------------------------------------- */
+
+static struct text folded(struct text name, struct arena *arena)
+{
+    struct text copy = arena_text(arena, name);
+    for (size_t i = 0; i < copy.bytes; i++) ((char *)(uintptr_t)copy.data)[i] = ascii_lower(copy.data[i]);
+    if (copy.bytes > 1 && copy.data[copy.bytes - 1] == '.') copy.bytes--;
+    return copy;
+}
+
+enum err domain_create(struct step *step, const struct call *call, struct reply *reply)
+{
+    const struct domain *in = call->body;
+    struct domain domain = *in, other;
+    struct field_errors errors = {.arena = step->arena};
+    check_credentials(in->provider, in->credentials, &errors);
+    if (errors.count > 0) {
+        reply_error(reply, ERR_INVALID, &errors, call->request_id);
+        return ERR_INVALID;
+    }
+    domain.name = folded(in->name, step->arena);
+    domain.user_id = step->caller.user_id;
+    if (record_find(&step->read, &domain_by_name, &domain, &other) == OK) return ERR_TAKEN;
+    domain.id = step_id(step);
+    seal(step, &domain, in->credentials);
+    domain.created_at = domain.updated_at = step->now_ms;
+    check_schedule(step, &domain);
+    domain_put(step, &domain);
+    reply_one(reply, &domain_type, &domain);
+    return OK;
+}
+
+static bool has_given(const struct call *call, const char *field)
+{
+    return call->given & FIELD_BIT(record_field_number(call->route->takes, text_of(field)));
+}
+
+enum err domain_update(struct step *step, const struct call *call, struct reply *reply)
+{
+    const struct domain *in = call->body;
+    struct domain domain;
+    struct field_errors errors = {.arena = step->arena};
+    enum err e = domain_of(&step->read, &step->caller, call->id, &domain);
+    if (e == OK) e = call_guard(call, &domain_type, &domain);
+    if (e != OK) return e;
+    bool was_active = domain.is_active;
+    if (has_given(call, "credentials")) {
+        check_credentials(domain.provider, in->credentials, &errors);
+        if (errors.count > 0) {
+            reply_error(reply, ERR_INVALID, &errors, call->request_id);
+            return ERR_INVALID;
+        }
+        seal(step, &domain, in->credentials);
+        domain.last_error = TEXT_NONE;
+    }
+    if (has_given(call, "registrar")) domain.registrar = in->registrar;
+    if (has_given(call, "expiry_date")) domain.expiry_date = in->expiry_date;
+    if (has_given(call, "is_active")) domain.is_active = in->is_active;
+    if (has_given(call, "on_drift")) domain.on_drift = in->on_drift;
+    domain.updated_at = step->now_ms;
+    domain_put(step, &domain);
+    if (has_given(call, "credentials") || was_active != domain.is_active) domain_fan_start(step, &domain);
+    reply_one(reply, &domain_type, &domain);
+    return OK;
+}
+
+enum err domain_delete(struct step *step, const struct call *call, struct reply *reply)
+{
+    struct walk walk;
+    struct domain domain;
+    struct dns_record record;
+    struct task task;
+    uint64_t id;
+    enum err e = domain_of(&step->read, &step->caller, call->id, &domain);
+    if (e == OK) e = call_guard(call, &domain_type, &domain);
+    if (e != OK) return e;
+    bool at_provider = text_equal(call_query(call, TEXT("at_provider"), step->arena), TEXT("true"));
+    walk_begin(&walk, &step->read, &dns_record_by_domain, &(struct dns_record){.domain_id = domain.id}, 0, false);
+    while (walk_next(&walk, &id)) {
+        if (dns_record_get(&step->read, id, &record) == OK) record_delete(step, &record, &domain, at_provider);
+    }
+    walk_end(&walk);
+    bool has_check = domain.check_task != 0 && task_get(&step->read, domain.check_task, &task) == OK;
+    if (has_check && task_is_open(&task)) task_cancel(step, &task);
+    domain_remove(step, domain.id);
+    reply_no_data(reply);
+    return OK;
+}
+
+enum err domain_import(struct step *step, const struct call *call, struct reply *reply)
+{
+    struct domain domain;
+    enum err e = domain_of(&step->read, &step->caller, call->id, &domain);
+    if (e != OK) return e;
+    const struct provider *provider = provider_find(domain.provider);
+    if (provider == NULL || !provider->can_list) return ERR_PROVIDER_CANNOT;
+    struct task task = {.kind = task_kind_dns_import, .user_id = domain.user_id, .target_id = domain.id,
+                        .lane_id = domain.id};
+    task_new(step, &task, step->now_ms);
+    reply_one(reply, &sync_result_type, &(struct sync_result){.task_id = task.id});
+    return OK;
+}

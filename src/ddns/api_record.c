@@ -1,0 +1,298 @@
+/* Records: what a caller may do with them. */
+#include "ddns/ddns.h"
+
+/* ---- reading -------------------------------------------------------------------------------------- */
+
+enum err dns_record_list(struct view *view, const struct call *call, struct reply *reply)
+{
+    struct walk walk;
+    struct domain domain;
+    struct dns_record record, like = {.domain_id = call->id};
+    uint64_t id, last = 0;
+    unsigned count = 0;
+    bool has_more = false;
+    enum err e = domain_of(&view->read, &view->caller, call->id, &domain);
+    if (e != OK) return e;
+    reply_list_begin(reply);
+    walk_begin(&walk, &view->read, &dns_record_by_domain, &like, call->page.after, false);
+    while (walk_next(&walk, &id)) {
+        has_more = count == call->page.limit;
+        if (has_more || dns_record_get(&view->read, id, &record) != OK) break;
+        reply_item(reply, &dns_record_type, &record);
+        last = id;
+        count++;
+    }
+    walk_end(&walk);
+    reply_list_end(reply, last, has_more, record_count(&view->read, &dns_record_by_domain, &like));
+    return OK;
+}
+
+enum err dns_record_show(struct view *view, const struct call *call, struct reply *reply)
+{
+    struct dns_record record;
+    enum err e = dns_record_of(&view->read, &view->caller, call->id, &record);
+    if (e != OK) return e;
+    reply_one(reply, &dns_record_type, &record);
+    return OK;
+}
+
+enum err dns_history_list(struct view *view, const struct call *call, struct reply *reply)
+{
+    struct walk walk;
+    struct dns_record record;
+    struct dns_history line, like = {.record_id = call->id};
+    uint64_t id, last = 0;
+    unsigned count = 0;
+    bool has_more = false;
+    enum err e = dns_record_of(&view->read, &view->caller, call->id, &record);
+    if (e != OK) return e;
+    reply_list_begin(reply);
+    walk_begin(&walk, &view->read, &dns_history_by_record, &like, call->page.after, true);
+    while (walk_next(&walk, &id)) {
+        has_more = count == call->page.limit;
+        if (has_more || dns_history_get(&view->read, id, &line) != OK) break;
+        reply_item(reply, &dns_history_type, &line);
+        last = id;
+        count++;
+    }
+    walk_end(&walk);
+    reply_list_end(reply, last, has_more, record_count(&view->read, &dns_history_by_record, &like));
+    return OK;
+}
+
+/* ---- what makes a record right -------------------------------------------------------------------- */
+
+static bool is_address_type(uint32_t type)
+{
+    return type == dns_record_type_A || type == dns_record_type_AAAA;
+}
+
+/* The rules that take more than one field to check. Leaves source filled when the record has one. */
+static void check_record(struct step *step, const struct dns_record *record, const struct domain *domain,
+                         struct source *source, struct field_errors *errors)
+{
+    struct text reason = TEXT_NONE;
+    const struct provider *provider = provider_find(domain->provider);
+    if (record->value.bytes > 0 && !rdata_check((enum dns_type)record->type, record->value, &reason)) {
+        field_errors_add(errors, TEXT("value"), reason);
+    }
+    if (record->value.bytes == 0 && !record->dynamic) field_errors_add(errors, TEXT("value"), TEXT("is missing"));
+    if (record->dynamic && !is_address_type(record->type)) {
+        field_errors_add(errors, TEXT("dynamic"), TEXT("only A and AAAA records can follow an address"));
+    }
+    if (record->type == dns_record_type_CNAME && text_equal(record->name, TEXT("@"))) {
+        field_errors_add(errors, TEXT("name"), TEXT("a zone's own name cannot be a CNAME (RFC 1034 section 3.6.2)"));
+    }
+    if (record->ipv6_suffix.bytes > 0 && record->type != dns_record_type_AAAA) {
+        field_errors_add(errors, TEXT("ipv6_suffix"), TEXT("goes with AAAA records only"));
+    }
+    if (record->proxied && (!text_equal(domain->provider, TEXT("cloudflare")) ||
+                            (!is_address_type(record->type) && record->type != dns_record_type_CNAME))) {
+        field_errors_add(errors, TEXT("proxied"), TEXT("goes with A, AAAA and CNAME records at Cloudflare only"));
+    }
+    if (provider != NULL && record->ttl < provider->ttl_min) {
+        field_errors_add(errors, TEXT("ttl"), arena_print(errors->arena, "%.*s takes no less than %u",
+                                                          TEXT_ARGS(provider->title), (unsigned)provider->ttl_min));
+    }
+    if (record->source_id == 0) return;
+    if (!record->dynamic) field_errors_add(errors, TEXT("source_id"), TEXT("goes with dynamic records only"));
+    if (source_of(&step->read, &step->caller, record->source_id, source) != OK) {
+        field_errors_add(errors, TEXT("source_id"), TEXT("is not one of your sources"));
+    } else if (source->family != (record->type == dns_record_type_AAAA ? (uint32_t)family_ipv6 : (uint32_t)family_ipv4)) {
+        field_errors_add(errors, TEXT("source_id"), TEXT("the source's addresses are of the other family"));
+    }
+}
+
+/* The same name, type and value twice makes no sense, and a CNAME stands alone (RFC 1034 section 3.6.2). */
+static enum err check_neighbours(struct step *step, const struct dns_record *record)
+{
+    struct walk walk;
+    struct dns_record other;
+    uint64_t id;
+    enum err e = OK;
+    walk_begin(&walk, &step->read, &dns_record_by_name, record, 0, false);
+    while (e == OK && walk_next(&walk, &id)) {
+        if (id == record->id || dns_record_get(&step->read, id, &other) != OK) continue;
+        bool is_twin = other.type == record->type && record->value.bytes > 0 && other.value.bytes > 0 &&
+                       rdata_equal((enum dns_type)record->type, other.value, record->value);
+        bool is_bound_twin = other.type == record->type && record->dynamic && other.dynamic &&
+                             other.source_id == record->source_id && text_equal(other.ipv6_suffix, record->ipv6_suffix);
+        bool is_crowd = (other.type == dns_record_type_CNAME || record->type == dns_record_type_CNAME) &&
+                        text_equal_fold(other.name, record->name);
+        if (is_twin || is_bound_twin || is_crowd) e = ERR_CONFLICT;
+    }
+    walk_end(&walk);
+    return e;
+}
+
+/* A dynamic record with a source has the source's address, whatever it was given. */
+static void take_address(struct step *step, struct dns_record *record, const struct source *source)
+{
+    if (!record->dynamic || record->source_id == 0) return;
+    struct text value = record_value_of(record, source->address, step->arena);
+    if (value.bytes > 0) record->value = value;
+}
+
+/* Checks the whole and writes the refusal; OK when the record may stand. */
+static enum err accept(struct step *step, const struct call *call, struct reply *reply, struct dns_record *record,
+                       const struct domain *domain)
+{
+    struct source source = {0};
+    struct field_errors errors = {.arena = step->arena};
+    check_record(step, record, domain, &source, &errors);
+    if (errors.count > 0) {
+        reply_error(reply, ERR_INVALID, &errors, call->request_id);
+        return ERR_INVALID;
+    }
+    take_address(step, record, &source);
+    enum err e = check_neighbours(step, record);
+    if (e == ERR_CONFLICT) {
+        reply_error_saying(reply, e, TEXT("There is such a record already, or a CNAME stands in its way"), call->request_id);
+    }
+    return e;
+}
+
+static struct text folded(struct text name, struct arena *arena)
+{
+    struct text copy = arena_text(arena, name);
+    for (size_t i = 0; i < copy.bytes; i++) ((char *)(uintptr_t)copy.data)[i] = ascii_lower(copy.data[i]);
+    return copy;
+}
+
+/* ---- changing ------------------------------------------------------------------------------------- */
+
+enum err dns_record_create(struct step *step, const struct call *call, struct reply *reply)
+{
+    const struct dns_record *in = call->body;
+    struct dns_record record = *in;
+    struct domain domain;
+    enum err e = domain_of(&step->read, &step->caller, call->id, &domain);
+    if (e != OK) return e;
+    record.domain_id = domain.id;
+    record.user_id = domain.user_id;
+    record.name = folded(in->name, step->arena);
+    e = accept(step, call, reply, &record, &domain);
+    if (e != OK) return e;
+    record.id = step_id(step);
+    record.created_at = step->now_ms;
+    record_wants(step, &record, &domain, change_reason_created);
+    reply_one(reply, &dns_record_type, &record);
+    return OK;
+}
+
+static void overlay(struct dns_record *record, const struct call *call)
+{
+    const struct field *fields = dns_record_type.fields();
+    for (unsigned i = 0; i < dns_record_type.field_count; i++) {
+        if ((call->given & FIELD_BIT(i)) == 0) continue;
+        if (fields[i].kind >= KIND_text) {
+            field_set_text(&fields[i], record, field_text(&fields[i], call->body));
+        } else {
+            field_set_number(&fields[i], record, field_number(&fields[i], call->body));
+        }
+    }
+}
+
+/* Nothing of what was written under the old name and type belongs to the record any more. */
+static void let_go(struct step *step, const struct dns_record *before, struct dns_record *record, const struct domain *domain)
+{
+    if (text_equal_fold(before->name, record->name) && before->type == record->type) return;
+    record_unwants(step, before, domain);
+    record->pushed_value = TEXT_NONE;
+    record->pushed_priority = 0;
+    record->provider_id = TEXT_NONE;
+    record->is_ours = false;
+    record->synced_at = 0;
+}
+
+/* Whether the provider has to hear of the change. */
+static bool is_news(const struct dns_record *before, const struct dns_record *after)
+{
+    bool is_same = text_equal_fold(before->name, after->name) && before->type == after->type &&
+                   text_equal(before->value, after->value) && before->ttl == after->ttl &&
+                   before->priority == after->priority && before->proxied == after->proxied &&
+                   before->is_active == after->is_active;
+    return !is_same || before->sync_status != sync_status_synced;
+}
+
+enum err dns_record_update(struct step *step, const struct call *call, struct reply *reply)
+{
+    struct dns_record record, before;
+    struct domain domain;
+    enum err e = dns_record_of(&step->read, &step->caller, call->id, &record);
+    if (e == OK) e = call_guard(call, &dns_record_type, &record);
+    if (e == OK) e = domain_get(&step->read, record.domain_id, &domain);
+    if (e != OK) return e;
+    before = record;
+    overlay(&record, call);
+    record.name = folded(record.name, step->arena);
+    if (!record.dynamic) record.source_id = 0;
+    e = accept(step, call, reply, &record, &domain);
+    if (e != OK) return e;
+    let_go(step, &before, &record, &domain);
+    record.last_error = TEXT_NONE;
+    record.updated_at = step->now_ms;
+    if (is_news(&before, &record)) {
+        record_wants(step, &record, &domain, change_reason_edited);
+    } else {
+        dns_record_put(step, &record);
+    }
+    reply_one(reply, &dns_record_type, &record);
+    return OK;
+}
+
+enum err dns_record_delete(struct step *step, const struct call *call, struct reply *reply)
+{
+    struct dns_record record;
+    struct domain domain;
+    enum err e = dns_record_of(&step->read, &step->caller, call->id, &record);
+    if (e == OK) e = call_guard(call, &dns_record_type, &record);
+    if (e == OK) e = domain_get(&step->read, record.domain_id, &domain);
+    if (e != OK) return e;
+    record_delete(step, &record, &domain, true);
+    reply_no_data(reply);
+    return OK;
+}
+
+enum err dns_record_sync(struct step *step, const struct call *call, struct reply *reply)
+{
+    struct dns_record record;
+    struct domain domain;
+    enum err e = dns_record_of(&step->read, &step->caller, call->id, &record);
+    if (e == OK) e = domain_get(&step->read, record.domain_id, &domain);
+    if (e != OK) return e;
+    if (domain.last_error.bytes > 0) {
+        domain.last_error = TEXT_NONE;
+        domain_put(step, &domain);
+    }
+    record.last_error = TEXT_NONE;
+    record_wants(step, &record, &domain, change_reason_forced);
+    reply_one(reply, &dns_record_type, &record);
+    return OK;
+}
+
+/* All of the caller's domains and sources. */
+enum err ddns_sync(struct step *step, const struct call *call, struct reply *reply)
+{
+    struct walk walk;
+    struct domain domain;
+    struct source source;
+    uint64_t id, records = 0;
+    (void)call;
+    walk_begin(&walk, &step->read, &source_by_user, &(struct source){.user_id = step->caller.user_id}, 0, false);
+    while (walk_next(&walk, &id)) {
+        if (source_get(&step->read, id, &source) == OK) source_check_now(step, &source);
+    }
+    walk_end(&walk);
+    walk_begin(&walk, &step->read, &domain_by_user, &(struct domain){.user_id = step->caller.user_id}, 0, false);
+    while (walk_next(&walk, &id)) {
+        if (domain_get(&step->read, id, &domain) != OK) continue;
+        records += record_count(&step->read, &dns_record_by_domain, &(struct dns_record){.domain_id = id});
+        domain.last_error = TEXT_NONE;
+        domain_put(step, &domain);
+        domain_fan_start(step, &domain);
+    }
+    walk_end(&walk);
+    reply_one(reply, &sync_result_type, &(struct sync_result){.records = records});
+    return OK;
+}

@@ -1,0 +1,67 @@
+/* What to do with the records that a provider with ids lists for one name and type: the rules of
+ * ownership in one place, for all such providers.
+ *
+ *   own      the record with the id we kept; else, when it is nobody's, the one that already has
+ *            our value or that has the value we pushed last
+ *   claimed  a record of a sibling: by its id, or by its value
+ *   foreign  what is left
+ *
+ * For A, AAAA and CNAME a single foreign record is taken over when every sibling already has a
+ * record of its own there: so the first push to a name that was made by hand changes that record,
+ * and two uplinks feeding one name end as exactly two records. Of several foreign ones homeport
+ * cannot know which to change, and it changes none. For the other types foreign records are never
+ * touched.
+ *
+ * Providers refuse two equal records. When two uplinks swap their addresses, each value is taken by
+ * the other's record: the first push then drops its own record and waits, so the second can move,
+ * and the next try adds the first one again. Waiting alone would leave both waiting for ever. */
+#ifndef HOMEPORT_DDNS_PROVIDER_PLAN_H
+#define HOMEPORT_DDNS_PROVIDER_PLAN_H
+
+#include "ddns/provider.h"
+
+struct provider_record {
+    struct dns_found found;
+    struct text line;   /* Alibaba: the resolution line, to be kept by a change */
+    bool is_disabled;   /* there but not answered by the provider's servers */
+    bool is_other_line; /* for a part of the world only; not ours unless the id says so */
+};
+
+enum plan_act {
+    PLAN_KEEP,       /* record has value and ttl: send nothing */
+    PLAN_ADD,        /* nothing of ours there */
+    PLAN_CHANGE,     /* record is ours and differs */
+    PLAN_DROP_STALE, /* record is ours and stale while another one has the value: delete it */
+    PLAN_DISABLED,   /* record is ours, and somebody switched it off */
+    PLAN_FOREIGN,    /* several records, none known as ours */
+    PLAN_WAIT /* a sibling's record still has our value and is about to lose it; try again soon */
+};
+
+struct provider_plan {
+    enum plan_act act;
+    const struct provider_record *record;
+    struct text
+        id_after; /* KEEP and DROP_STALE: our record's id then; empty: a sibling's has the value */
+    bool must_wait; /* DROP_STALE: as PLAN_WAIT once that is done */
+    unsigned foreign_count;
+};
+
+/* id: of our record, or empty. job->ttl and job->proxied as this provider would show them. */
+struct provider_plan provider_plan_push(const struct dns_job *job, struct text id,
+                                        const struct provider_record *records,
+                                        unsigned record_count);
+/* The verdict for an act that sends nothing more: FOREIGN, DISABLED or WAIT. */
+enum provider_next provider_plan_end(const struct dns_job *job, const struct provider_plan *plan,
+                                     struct text provider_title, struct dns_verdict *verdict);
+/* The record to delete, or NULL when there is none of ours. */
+const struct provider_record *provider_plan_remove(const struct dns_job *job,
+                                                   const struct provider_record *records,
+                                                   unsigned record_count);
+/* Whether the record has the job's value, and priority where the type has one. */
+bool provider_has_value(const struct dns_job *job, const struct provider_record *record);
+/* The records in use, for the verdict of a CHECK. */
+const struct dns_found *provider_plan_found(const struct dns_job *job,
+                                            const struct provider_record *records,
+                                            unsigned record_count, unsigned *found_count);
+
+#endif

@@ -1,0 +1,41 @@
+/* Slow password hashing on libuv's pool, so that no thread of ours waits for it.
+ *
+ * At most `running_max` jobs run at once (each takes memory_bytes), at most `waiting_max` wait; one more is
+ * turned away. Passwords are copied, and wiped as soon as the job has run. A stored hash that asks for more
+ * than 1 GiB matches nothing. */
+#ifndef HOMEPORT_EDGE_HASHER_H
+#define HOMEPORT_EDGE_HASHER_H
+
+#include <uv.h>
+
+#include "core/text.h"
+
+struct hasher;
+
+struct hasher_settings {
+    unsigned running_max, waiting_max;
+    unsigned passes;      /* Argon2id opslimit */
+    size_t memory_bytes;  /* Argon2id memlimit */
+};
+
+struct hash_result {
+    bool failed;             /* out of memory: neither verified nor hashed */
+    bool is_match;           /* verify: the password belongs to the hash */
+    bool is_outdated;        /* verify: matches, but was made with other settings; `hash` is a fresh one */
+    char hash[128];          /* hash, or verify with is_outdated: Argon2id string, zero-ended; else empty */
+};
+
+typedef void (*hash_done)(void *context, uint64_t ref, const struct hash_result *result);
+
+struct hasher *hasher_open(uv_loop_t *loop, const struct hasher_settings *settings);
+/* With an empty `expected` makes a hash, else verifies the password against it (Argon2id strings of any
+ * setting). `done` is called once, on the loop, never from within. False: the queue is full. */
+bool hash_start(struct hasher *hasher, uint64_t ref, struct text password, struct text expected,
+                hash_done done, void *context);
+/* The same work at once on this thread: for the command line. */
+void hash_now(const struct hasher_settings *settings, struct text password, struct text expected,
+              struct hash_result *result);
+/* No `done` is called after this; frees itself when the running jobs have ended. */
+void hasher_close(struct hasher *hasher);
+
+#endif

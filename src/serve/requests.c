@@ -1,0 +1,380 @@
+/* Requests: from the listener through the gate to a reading handler or the core, and back. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/log.h"
+#include "core/router.h"
+#include "core/step.h"
+#include "serve/serve.h"
+#include "web/assets.h"
+#include "web/metrics.h"
+
+enum { FIELDS_MAX = 2048, ORIGINS_MAX = 4096 };
+
+/* Header fields of an answer in the making. */
+struct fields {
+    char data[FIELDS_MAX];
+    size_t bytes;
+};
+
+uint64_t serve_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t took_us(uint64_t started_us)
+{
+    return started_us == 0 ? 0 : uv_hrtime() / 1000 - started_us + 1;
+}
+
+/* ---- header fields -------------------------------------------------------------------------------- */
+
+/* Not by = {0}: that would clear all of it, for each request. */
+static void fields_begin(struct fields *fields)
+{
+    fields->bytes = 0;
+}
+
+static void add_raw(struct fields *fields, struct text t)
+{
+    if (t.bytes > sizeof fields->data - fields->bytes) return;
+    memcpy(fields->data + fields->bytes, t.data, t.bytes);
+    fields->bytes += t.bytes;
+}
+
+static void add_field(struct fields *fields, struct text name, struct text value)
+{
+    if (value.bytes + name.bytes + 4 > sizeof fields->data - fields->bytes) return;
+    add_raw(fields, name);
+    add_raw(fields, TEXT(": "));
+    add_raw(fields, value);
+    add_raw(fields, TEXT("\r\n"));
+}
+
+static void add_cors(struct fields *fields, struct text origin)
+{
+    add_field(fields, TEXT("Access-Control-Allow-Origin"), origin);
+    add_raw(fields, TEXT("Vary: Origin\r\nAccess-Control-Expose-Headers: ETag, X-Request-Id, Retry-After\r\n"));
+}
+
+static void add_common(struct fields *fields, struct text request_id, unsigned status, struct text etag)
+{
+    add_field(fields, TEXT("X-Request-Id"), request_id);
+    if (etag.bytes > 0) add_field(fields, TEXT("ETag"), etag);
+    add_raw(fields, TEXT("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"));
+    if (status == 429 || status == 503) add_raw(fields, TEXT("Retry-After: 5\r\n"));
+}
+
+static struct text fields_text(const struct fields *fields)
+{
+    return (struct text){fields->data, fields->bytes};
+}
+
+/* ---- browsers that wait for the core -------------------------------------------------------------- */
+
+static void remember_origin(struct serve *serve, uint64_t exchange, struct text origin)
+{
+    if (serve->origin_count == serve->origin_room) {
+        size_t room = serve->origin_room == 0 ? 16 : serve->origin_room * 2;
+        struct pending_origin *grown = room > ORIGINS_MAX ? NULL : realloc(serve->origins, room * sizeof *grown);
+        if (grown == NULL) return; /* this answer will lack its CORS fields */
+        serve->origins = grown;
+        serve->origin_room = room;
+    }
+    struct pending_origin *pending = &serve->origins[serve->origin_count];
+    pending->exchange = exchange;
+    if (text_to_zero_ended(origin, pending->origin, sizeof pending->origin)) serve->origin_count++;
+}
+
+static bool take_origin(struct serve *serve, uint64_t exchange, struct pending_origin *origin)
+{
+    for (size_t i = 0; i < serve->origin_count; i++) {
+        if (serve->origins[i].exchange != exchange) continue;
+        *origin = serve->origins[i];
+        serve->origins[i] = serve->origins[--serve->origin_count];
+        return true;
+    }
+    return false;
+}
+
+/* ---- answering ------------------------------------------------------------------------------------ */
+
+static void respond(struct serve *serve, uint64_t exchange, const struct http_request *rq, struct gate_result *who,
+                    bool close)
+{
+    struct fields fields;
+    struct reply *reply = &serve->reply;
+    struct text etag = text_of(reply->etag);
+    fields_begin(&fields);
+    bool is_fresh = etag.bytes > 0 && rq->if_none_match.bytes > 0 && reply->status == 200 &&
+                    etag_matches(rq->if_none_match, reply->etag, false);
+    add_common(&fields, who->call.request_id, reply->status, etag);
+    if (who->allow.bytes > 0) add_field(&fields, TEXT("Allow"), who->allow);
+    if (reply->status == 401) {
+        add_field(&fields, TEXT("WWW-Authenticate"),
+                  who->wants_basic ? TEXT("Basic realm=\"homeport\"") : TEXT("Bearer realm=\"homeport\""));
+    }
+    if (rq->origin.bytes > 0 && gate_origin(serve->gate, rq->origin)) add_cors(&fields, rq->origin);
+    http_respond(serve->http, exchange, &(struct http_reply){
+        .status = is_fresh ? 304 : reply->status,
+        .content_type = is_fresh ? TEXT_NONE : reply->content_type,
+        .fields = fields_text(&fields),
+        .body = is_fresh ? TEXT_NONE : json_text(&reply->body),
+        .close = close,
+    });
+}
+
+static void log_access(struct serve *serve, const struct http_request *rq, struct gate_result *who)
+{
+    if (!serve->config->log_access) return;
+    log_line_of(LOGGER_ACCESS, LOG_INFO, "request", LOG_TEXT("method", rq->method), LOG_TEXT("path", rq->path),
+                LOG_NUMBER("status", serve->reply.status), LOG_TEXT("ip", gate_ip(who)),
+                LOG_TEXT("request_id", who->call.request_id), LOG_ID("user_id", who->call.caller.user_id));
+}
+
+static void refuse(struct serve *serve, uint64_t exchange, const struct http_request *rq, struct gate_result *who,
+                   enum err why, bool close)
+{
+    if (serve->reply.status < 400) reply_error(&serve->reply, why, NULL, who->call.request_id);
+    metrics_answered(who->call.route, serve->reply.status, took_us(who->call.started_us));
+    respond(serve, exchange, rq, who, close);
+    log_access(serve, rq, who);
+}
+
+/* An answer from the core. */
+void serve_answer(struct serve *serve, const struct answer *answer)
+{
+    struct fields fields;
+    struct pending_origin origin;
+    fields_begin(&fields);
+    add_common(&fields, answer->request_id, answer->status, answer->etag);
+    if (answer->status == 401) add_raw(&fields, TEXT("WWW-Authenticate: Bearer realm=\"homeport\"\r\n"));
+    if (take_origin(serve, answer->exchange, &origin)) add_cors(&fields, text_of(origin.origin));
+    metrics_answered(answer->route, answer->status, took_us(answer->started_us));
+    http_respond(serve->http, answer->exchange, &(struct http_reply){
+        .status = answer->status, .content_type = answer->content_type, .fields = fields_text(&fields),
+        .body = answer->body});
+}
+
+/* ---- the snapshot --------------------------------------------------------------------------------- */
+
+enum err serve_snapshot(struct serve *serve, struct gate_view *view)
+{
+    if (serve->snapshot == NULL) {
+        enum err e = store_snapshot(serve->store, &serve->snapshot);
+        if (e != OK) return e;
+    }
+    *view = (struct gate_view){
+        .read = {.txn = serve->snapshot},
+        .generation = store_generation(serve->snapshot),
+        .now_ms = serve_now_ms(),
+        .arena = &serve->arena,
+    };
+    return OK;
+}
+
+void serve_release_snapshot(struct serve *serve)
+{
+    if (serve->snapshot != NULL) store_release(serve->snapshot);
+    serve->snapshot = NULL;
+}
+
+/* ---- to the core ---------------------------------------------------------------------------------- */
+
+bool serve_post(struct serve *serve, enum message_name name, const void *contents)
+{
+    struct mailbox *inbox = core_thread_inbox(serve->thread, false);
+    if (inbox == NULL) return false;
+    bool is_added = mailbox_add(inbox, name, contents);
+    core_thread_post(serve->thread);
+    return is_added;
+}
+
+static const struct call *call_copy(struct arena *arena, const struct call *call)
+{
+    struct call *copy = arena_new(arena, struct call);
+    if (copy == NULL) return NULL;
+    *copy = *call;
+    struct text *texts[] = {&copy->query, &copy->body_raw, &copy->idempotency_key, &copy->if_match,
+                            &copy->if_none_match, &copy->request_id, &copy->ip, &copy->user_agent};
+    if (call->idempotency_key.bytes == 0) copy->body_raw = TEXT_NONE;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) *texts[i] = arena_text(arena, *texts[i]);
+    if (call->body != NULL) copy->body = contents_copy(arena, call->route->takes, call->body);
+    return arena_overflowed(arena) ? NULL : copy;
+}
+
+static enum err post_call(struct serve *serve, const struct call *call)
+{
+    if (serve->is_stopping) return ERR_STOPPING;
+    struct mailbox *inbox = core_thread_inbox(serve->thread, true);
+    if (inbox == NULL) return ERR_OVERLOADED;
+    const struct call *copy = call_copy(&inbox->arena, call);
+    bool is_added = copy != NULL && mailbox_add_own(inbox, MESSAGE_request, copy);
+    core_thread_post(serve->thread);
+    return is_added ? OK : ERR_OVERLOADED;
+}
+
+/* ---- files ---------------------------------------------------------------------------------------- */
+
+static struct text policy_of(struct text path)
+{
+    /* The documentation viewers write style attributes; everything else keeps to files of ours. */
+    if (text_starts(path, TEXT("/docs")) || text_starts(path, TEXT("/redoc"))) {
+        return TEXT("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+                    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; "
+                    "form-action 'none'; frame-ancestors 'none'");
+    }
+    return TEXT("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+                "base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
+}
+
+static bool serve_file(struct serve *serve, uint64_t exchange, const struct http_request *rq, struct gate_result *who)
+{
+    struct fields fields;
+    bool is_read = text_equal(rq->method, TEXT("GET")) || text_equal(rq->method, TEXT("HEAD"));
+    bool is_docs = text_starts(rq->path, TEXT("/docs")) || text_starts(rq->path, TEXT("/redoc"));
+    fields_begin(&fields);
+    if (!is_read || text_starts(rq->path, TEXT("/api/")) || (is_docs && !serve->config->http_docs)) return false;
+    const struct asset *asset = asset_find(rq->path);
+    if (asset == NULL) return false;
+    bool is_fresh = rq->if_none_match.bytes > 0 && etag_matches(rq->if_none_match, asset->etag, false);
+    add_field(&fields, TEXT("X-Request-Id"), who->call.request_id);
+    add_field(&fields, TEXT("ETag"), text_of(asset->etag));
+    add_field(&fields, TEXT("Content-Security-Policy"), policy_of(rq->path));
+    add_raw(&fields, TEXT("Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"));
+    if (asset->is_gzip) add_raw(&fields, TEXT("Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n"));
+    serve->reply.status = is_fresh ? 304 : 200;
+    http_respond(serve->http, exchange, &(struct http_reply){
+        .status = serve->reply.status,
+        .content_type = is_fresh ? TEXT_NONE : text_of(asset->content_type),
+        .fields = fields_text(&fields),
+        .body = is_fresh ? TEXT_NONE : (struct text){(const char *)asset->data, asset->bytes},
+    });
+    log_access(serve, rq, who);
+    return true;
+}
+
+/* A browser asks before a call from another origin (Fetch standard, CORS-preflight). */
+static void preflight(struct serve *serve, uint64_t exchange, const struct http_request *rq, struct gate_result *who)
+{
+    struct fields fields;
+    unsigned allowed = 0;
+    uint64_t id;
+    enum err why = OK;
+    fields_begin(&fields);
+    if (rq->origin.bytes > 0 && !gate_origin(serve->gate, rq->origin)) {
+        refuse(serve, exchange, rq, who, ERR_ORIGIN_REFUSED, false);
+        return;
+    }
+    const struct route *route = route_match(rq->method, rq->path, &id, &why, &allowed);
+    if (route == NULL && why != ERR_METHOD) {
+        refuse(serve, exchange, rq, who, why, false);
+        return;
+    }
+    struct text methods = route_allow(allowed, &serve->arena);
+    add_field(&fields, TEXT("X-Request-Id"), who->call.request_id);
+    add_field(&fields, TEXT("Allow"), methods);
+    if (rq->origin.bytes > 0) {
+        add_cors(&fields, rq->origin);
+        add_field(&fields, TEXT("Access-Control-Allow-Methods"), methods);
+        add_raw(&fields, TEXT("Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-Match, "
+                              "If-None-Match, Last-Event-ID, X-API-Key, X-Request-Id\r\nAccess-Control-Max-Age: 600\r\n"));
+    }
+    http_respond(serve->http, exchange, &(struct http_reply){.status = 204, .fields = fields_text(&fields)});
+}
+
+/* ---- a request ------------------------------------------------------------------------------------ */
+
+static void read_lane(struct serve *serve, uint64_t exchange, const struct http_request *rq, struct gate_view *view,
+                      struct gate_result *who)
+{
+    struct view handler_view = {
+        .read = view->read, .arena = &serve->arena, .now_ms = view->now_ms, .caller = who->call.caller,
+        .config = serve->config, .secrets = &serve->secrets,
+    };
+    const struct route *route = who->call.route;
+    if (route->read == events) {
+        struct fields fields;
+        fields_begin(&fields);
+        add_common(&fields, who->call.request_id, 200, TEXT_NONE);
+        if (rq->origin.bytes > 0 && gate_origin(serve->gate, rq->origin)) add_cors(&fields, rq->origin);
+        events_begin(serve, exchange, rq, who, fields_text(&fields));
+        return;
+    }
+    reply_start(&serve->reply, route);
+    enum err e = route->read(&handler_view, &who->call, &serve->reply);
+    if (e == OK && serve->reply.body.overflowed) e = ERR_OVERLOADED;
+    if (e != OK) {
+        refuse(serve, exchange, rq, who, e, false);
+        return;
+    }
+    metrics_answered(route, serve->reply.status, took_us(who->call.started_us));
+    respond(serve, exchange, rq, who, false);
+    log_access(serve, rq, who);
+}
+
+void serve_request(void *context, uint64_t exchange, const struct http_request *rq)
+{
+    struct serve *serve = context;
+    struct gate_view view;
+    struct gate_result who;
+    memset(&who.call, 0, sizeof who.call); /* the buffers behind it are filled in as they are needed */
+    who.allow = TEXT_NONE;
+    who.wants_basic = false;
+    serve->reply.status = 0;
+    who.call.started_us = uv_hrtime() / 1000;
+    arena_reset(&serve->arena);
+    gate_identify(serve->gate, rq, &who);
+    enum err e = gate_admit(serve->gate, rq, &who);
+    if (e == OK && text_equal(rq->method, TEXT("OPTIONS"))) {
+        preflight(serve, exchange, rq, &who);
+        return;
+    }
+    if (e == OK && serve_file(serve, exchange, rq, &who)) return;
+    if (e == OK) e = serve_snapshot(serve, &view);
+    if (e == OK) e = gate_check(serve->gate, rq, &view, &who, &serve->reply);
+    if (e != OK) {
+        refuse(serve, exchange, rq, &who, e, false);
+        return;
+    }
+    if (who.call.route->lane == LANE_READ) {
+        read_lane(serve, exchange, rq, &view, &who);
+        return;
+    }
+    who.call.exchange = exchange;
+    who.call.ip = gate_ip(&who);
+    bool has_origin = rq->origin.bytes > 0 && gate_origin(serve->gate, rq->origin);
+    if (has_origin) remember_origin(serve, exchange, rq->origin);
+    e = post_call(serve, &who.call);
+    if (e != OK) refuse(serve, exchange, rq, &who, e, false);
+}
+
+void serve_refused(void *context, uint64_t exchange, const struct http_request *rq, enum err why)
+{
+    struct serve *serve = context;
+    struct gate_result who;
+    memset(&who.call, 0, sizeof who.call); /* the buffers behind it are filled in as they are needed */
+    who.allow = TEXT_NONE;
+    who.wants_basic = false;
+    serve->reply.status = 0;
+    arena_reset(&serve->arena);
+    gate_identify(serve->gate, rq, &who);
+    refuse(serve, exchange, rq, &who, why, true);
+}
+
+size_t serve_body_max(void *context, struct text method, struct text path)
+{
+    const struct serve *serve = context;
+    return gate_body_max(serve->gate, method, path);
+}
+
+/* The stream is begun by serve_request(); the row of routes.def needs a handler all the same. */
+enum err events(struct view *view, const struct call *call, struct reply *reply)
+{
+    (void)view;
+    (void)call;
+    (void)reply;
+    return ERR_INTERNAL;
+}

@@ -1,0 +1,48 @@
+/* Tasks as their owners see them: listed, shown, called off. */
+#include "core/turn.h"
+#include "task/task.h"
+
+static bool may_see(const struct caller *caller, const struct task *task)
+{
+    return task->user_id == caller->user_id || caller->role >= role_operator;
+}
+
+enum err task_list(struct view *view, const struct call *call, struct reply *reply)
+{
+    struct walk walk;
+    struct task task, like = {.user_id = view->caller.user_id};
+    uint64_t id, last = 0;
+    unsigned count = 0;
+    bool has_more = false;
+    reply_list_begin(reply);
+    walk_begin(&walk, &view->read, &task_by_user, &like, call->page.after, true);
+    while (walk_next(&walk, &id)) {
+        has_more = count == call->page.limit;
+        if (has_more || task_get(&view->read, id, &task) != OK) break;
+        reply_item(reply, &task_type, &task);
+        last = id;
+        count++;
+    }
+    walk_end(&walk);
+    reply_list_end(reply, last, has_more, record_count(&view->read, &task_by_user, &like));
+    return OK;
+}
+
+enum err task_show(struct view *view, const struct call *call, struct reply *reply)
+{
+    struct task task;
+    if (task_get(&view->read, call->id, &task) != OK || !may_see(&view->caller, &task)) return ERR_NOT_FOUND;
+    reply_one(reply, &task_type, &task);
+    return OK;
+}
+
+enum err task_cancel_request(struct step *step, const struct call *call, struct reply *reply)
+{
+    struct task task;
+    if (task_get(&step->read, call->id, &task) != OK || !may_see(&step->caller, &task)) return ERR_NOT_FOUND;
+    if (!task_is_open(&task)) return ERR_CONFLICT;
+    task_cancel(step, &task);
+    task_on_cancelled(step, &task);
+    reply_one(reply, &task_type, &task);
+    return OK;
+}
