@@ -26,7 +26,7 @@ static enum err count_by(struct store_txn *txn, const struct key *key, int by)
 
 static enum err table_count_by(struct store_txn *txn, const struct record_type *type, int by)
 {
-    struct key key = {.bytes = {SPACE_COUNT, 0, type->table}, .count = 3};
+    struct key key = key_of_table_count(type);
     return count_by(txn, &key, by);
 }
 
@@ -180,7 +180,8 @@ enum err audit_head_read(struct store_txn *txn, struct audit_head *head)
 
 enum err audit_head_write(struct store_txn *txn, const struct audit_head *head)
 {
-    struct key key = key_of_meta("audit_head"), value = {.count = 0};
+    struct key key = key_of_meta("audit_head"), value;
+    value.count = 0;
     key_add_u64(&value, head->number);
     memcpy(value.bytes + value.count, head->hash, AUDIT_HASH_BYTES);
     value.count += AUDIT_HASH_BYTES;

@@ -50,6 +50,16 @@ struct key key_of_meta(const char *name)
     return key;
 }
 
+struct key key_of_table_count(const struct record_type *type)
+{
+    struct key key;
+    key.count = 0;
+    key_add_byte(&key, SPACE_COUNT);
+    key_add_byte(&key, 0); /* no index has this number */
+    key_add_byte(&key, type->table);
+    return key;
+}
+
 static void key_add_field(struct key *key, const struct field *field, const void *record)
 {
     if (field->kind >= KIND_text) {
@@ -128,7 +138,7 @@ uint64_t record_count(const struct reader *reader, const struct record_index *in
 
 uint64_t record_count_all(const struct reader *reader, const struct record_type *type)
 {
-    struct key key = {.bytes = {SPACE_COUNT, 0, type->table}, .count = 3};
+    struct key key = key_of_table_count(type);
     return counter(reader, &key);
 }
 
@@ -166,7 +176,9 @@ void walk_begin_ordered(struct walk *walk, const struct reader *reader, const st
     walk->cursor = NULL;
     walk->after = 0;
     walk->order_bytes = 8;
-    walk->prefix = (struct key){.bytes = {SPACE_INDEX, index->number}, .count = 2};
+    walk->prefix.count = 0;
+    key_add_byte(&walk->prefix, SPACE_INDEX);
+    key_add_byte(&walk->prefix, index->number);
     if (like != NULL && index->fields[1] != NULL && !index_prefix(index, like, true, &walk->prefix)) return;
     if (store_seek(reader->txn, key_text(&walk->prefix), false, &walk->cursor) != OK) walk->cursor = NULL;
 }

@@ -33,6 +33,7 @@ struct key {
 };
 struct key key_of_record(const struct record_type *type, uint64_t id);
 struct key key_of_meta(const char *name);
+struct key key_of_table_count(const struct record_type *type); /* how many records the table holds */
 /* The part of an index's keys that its fields give; false: the record is not in the index. */
 bool key_of_index(const struct record_index *index, const void *record, struct key *key);
 void key_add_u64(struct key *key, uint64_t value); /* big endian, so that byte order is number order */

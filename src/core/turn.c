@@ -391,7 +391,8 @@ static enum err save(struct core *core)
 {
     enum err e = OK;
     if (core->last_id != core->last_id_before) {
-        struct key key = key_of_meta("last_id"), value = {.count = 0};
+        struct key key = key_of_meta("last_id"), value;
+        value.count = 0;
         key_add_u64(&value, core->last_id);
         e = store_put(core->txn, key_text(&key), key_text(&value));
     }

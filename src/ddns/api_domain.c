@@ -168,20 +168,13 @@ enum err domain_update(struct step *step, const struct call *call, struct reply 
 
 enum err domain_delete(struct step *step, const struct call *call, struct reply *reply)
 {
-    struct walk walk;
     struct domain domain;
-    struct dns_record record;
     struct task task;
-    uint64_t id;
     enum err e = domain_of(&step->read, &step->caller, call->id, &domain);
     if (e == OK) e = call_guard(call, &domain_type, &domain);
     if (e != OK) return e;
     bool at_provider = text_equal(call_query(call, TEXT("at_provider"), step->arena), TEXT("true"));
-    walk_begin(&walk, &step->read, &dns_record_by_domain, &(struct dns_record){.domain_id = domain.id}, 0, false);
-    while (walk_next(&walk, &id)) {
-        if (dns_record_get(&step->read, id, &record) == OK) record_delete(step, &record, &domain, at_provider);
-    }
-    walk_end(&walk);
+    domain_purge_start(step, &domain, at_provider); /* runs at the end of this same turn */
     bool has_check = domain.check_task != 0 && task_get(&step->read, domain.check_task, &task) == OK;
     if (has_check && task_is_open(&task)) task_cancel(step, &task);
     domain_remove(step, domain.id);

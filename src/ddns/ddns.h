@@ -42,6 +42,8 @@ struct text record_value_of(const struct dns_record *record, struct text address
 void record_follow(struct step *step, struct dns_record *record, struct text address);
 /* All records of a domain are looked at again, in a task, some at a time. */
 void domain_fan_start(struct step *step, const struct domain *domain);
+/* The records of a domain that is being removed go the same way; with at_provider also there. */
+void domain_purge_start(struct step *step, const struct domain *domain, bool at_provider);
 
 /* ---- source.c: addresses come in ------------------------------------------------------------------ */
 

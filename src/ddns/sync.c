@@ -204,6 +204,32 @@ enum err domain_fan_run(struct step *step, struct task *task)
     return fan(step, task, &dns_record_by_domain, &(struct dns_record){.domain_id = domain.id}, &domain, look_again);
 }
 
+/* What a purge goes by, as the domain itself is gone: at_provider, and the domain's stored form behind it. */
+static void purge(struct step *step, struct dns_record *record, const void *context)
+{
+    const struct text *args = context;
+    struct domain domain;
+    if (record_decode(&domain_type, (struct text){args->data + 1, args->bytes - 1}, &domain) != OK) return;
+    record_delete(step, record, &domain, args->data[0] != 0);
+}
+
+enum err domain_purge_run(struct step *step, struct task *task)
+{
+    return fan(step, task, &dns_record_by_domain, &(struct dns_record){.domain_id = task->target_id}, &task->args, purge);
+}
+
+void domain_purge_start(struct step *step, const struct domain *domain, bool at_provider)
+{
+    struct text stored = record_encode(&domain_type, domain, TEXT_NONE, step->arena);
+    char *args = arena_alloc(step->arena, 1 + stored.bytes);
+    if (args == NULL) return;
+    args[0] = at_provider ? 1 : 0;
+    memcpy(args + 1, stored.data, stored.bytes);
+    struct task task = {.kind = task_kind_domain_purge, .user_id = domain->user_id, .target_id = domain->id,
+                        .lane_id = domain->user_id, .args = {args, 1 + stored.bytes}};
+    task_new(step, &task, step->now_ms);
+}
+
 /* In a lane of its own: the domain's may be full of pushes that wait for a provider that is down. */
 void domain_fan_start(struct step *step, const struct domain *domain)
 {

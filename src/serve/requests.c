@@ -11,7 +11,8 @@
 
 enum { FIELDS_MAX = 2048, ORIGINS_MAX = 4096 };
 
-/* Header fields of an answer in the making. */
+/* Header fields of an answer in the making. Begun by bytes = 0, not by an initialiser, which would clear
+ * the whole of it for every request. */
 struct fields {
     char data[FIELDS_MAX];
     size_t bytes;

@@ -66,7 +66,7 @@ export function begin(tokens) {
 }
 
 export function end() {
-  session = null;
+  session = watcher = null;
   sessionStorage.removeItem(KEEP);
   clearTimeout(refreshTimer);
   connection?.abort();
@@ -107,12 +107,13 @@ async function freshToken() {
 
 // ---- changes
 
+let watcher = null; // the watch() that is on; an older one stops
 let connection = null; // AbortController of the stream that is open
 
 /** Reads /api/v1/events until the session ends. onOpen(isGap) comes with every connection: after a gap, things
  *  may have changed that no event will tell. onChange({type, action, id}) comes with every event. */
 export async function watch({onOpen, onLost, onChange}) {
-  const mine = session?.user.id;
+  const me = watcher = {};
   let lastId = "", wait = WAIT_MIN_MS, seenAt = 0;
   const opened = () => {
     onOpen(lastId === "" || Date.now() - seenAt > AWAY_MAX_MS);
@@ -124,7 +125,7 @@ export async function watch({onOpen, onLost, onChange}) {
     if (event.data) onChange(JSON.parse(event.data));
     if (event.id) lastId = event.id;
   };
-  while (session?.user.id === mine) {
+  while (session && watcher === me) {
     const token = session.access;
     await readStream(lastId, opened, take).catch(async (failure) => {
       if (failure.status === 401 && session?.access === token) await refresh().catch(() => {});

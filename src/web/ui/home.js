@@ -10,6 +10,7 @@ const PAGE = 100, AT_ONCE = 8, STATUS_SHOWN_MS = 10_000;
 
 const sources = new Map(), domains = new Map(), records = new Map(), keys = new Map();
 const drawn = new Map(); // id -> what draw() made of it
+const whole = new Set(), partial = new Set(); // domains whose records are all wanted; that have more than are here
 let providers = [];
 let counts = {}; // records by state
 let places = {}; // where lists go
@@ -56,7 +57,7 @@ export function showHome() {
 export function leaveHome() {
   for (const kind of Object.values(kinds)) kind.all.clear();
   drawn.clear();
-  waiting.clear();
+  [waiting, whole, partial].forEach((all) => all.clear());
   counts = {};
   isLoaded = isWatching = false;
 }
@@ -78,17 +79,20 @@ async function act(work) {
   try {
     return await work();
   } catch (failure) {
-    tell("alert", [say(failure.message), ...(failure.fields ?? []).map((e) => `${e.field}: ${say(e.reason)}`)].join(" · "));
+    if (user()) tell("alert", [say(failure.message), ...(failure.fields ?? []).map((e) => `${e.field}: ${say(e.reason)}`)].join(" · "));
   }
 }
 
 // ---- keeping up
 
 function put(kind, thing) {
+  if (!user()) return; // an answer that comes after the sign-out
   if (kind === kinds.source && thing.user_id !== user()?.id) return; // an operator hears of others' sources too
   if (thing.is_revoked) return drop(kind, thing.id);
   kind.all.set(thing.id, thing);
   drawThing(kind, thing);
+  if (kind !== kinds.source) return;
+  for (const record of records.values()) if (record.source_id === thing.id) drawThing(kinds.dns_record, record);
 }
 
 function drawThing(kind, thing) {
@@ -113,27 +117,26 @@ function drop(kind, id) {
 function afterChange() {
   for (const [name, all] of Object.entries({sources, domains, keys})) drawn.get(name).empty.hidden = all.size > 0;
   for (const domain of domains.values()) fillDomain(drawn.get(domain.id), domain);
-  for (const record of records.values()) if (record.source_id && drawn.has(record.id)) fillRecord(drawn.get(record.id), record);
 }
 
 /* Everything there is of a list, or its first page. Things that are gone leave. */
 async function load(kind, path, {isWhole = true, belongs = () => true} = {}) {
   const seen = new Set();
-  let cursor = null, total = 0;
+  let cursor = null;
   do {
     const page = await call("GET", `${path}?limit=${PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
     page.items.forEach((thing) => { seen.add(thing.id); put(kind, thing); });
-    ({next_cursor: cursor, total} = page);
+    cursor = page.next_cursor;
   } while (cursor && isWhole);
   for (const thing of [...kind.all.values()]) if (!seen.has(thing.id) && belongs(thing)) drop(kind, thing.id);
-  return {cursor, total};
+  return {cursor};
 }
 
 async function loadRecords(domain) {
-  const view = drawn.get(domain.id);
-  const answer = await load(kinds.dns_record, `${API}/domains/${domain.id}/records`,
-    {isWhole: view.isWhole, belongs: (record) => record.domain_id === domain.id});
-  if (drawn.has(domain.id)) drawn.get(domain.id).more.hidden = answer.cursor === null;
+  const {cursor} = await load(kinds.dns_record, `${API}/domains/${domain.id}/records`,
+    {isWhole: whole.has(domain.id), belongs: (record) => record.domain_id === domain.id});
+  if (cursor) partial.add(domain.id);
+  else partial.delete(domain.id);
 }
 
 async function loadCounts() {
@@ -299,13 +302,13 @@ const providerOf = (domain) => providers.find((one) => one.name === domain.provi
 function drawDomain({id, name}) {
   const what = el("div", {}), list = el("ul", {class: "records", "aria-label": name});
   const empty = el("p", {class: "empty", hidden: true}, t("noRecords"));
-  const view = {what, list, empty, isWhole: false};
+  const view = {what, list, empty};
   view.importButton = actOn("import", name, () => importDomain(domains.get(id)));
   view.more = button(t("more"), () => act(async () => {
-    view.isWhole = true;
+    whole.add(id);
     await loadRecords(domains.get(id));
     afterChange();
-  }), {hidden: true});
+  }));
   view.node = el("article", {class: "card"}, el("div", {class: "bar"}, what, el("div", {class: "buttons"},
     actOn("addRecord", name, () => addRecord(domains.get(id))), view.importButton,
     actOn("settings", name, () => editDomain(domains.get(id))),
@@ -321,6 +324,7 @@ function fillDomain(view, domain) {
     problem(domain.last_error));
   view.importButton.hidden = !provider?.can_import;
   view.empty.hidden = view.list.children.length > 0;
+  view.more.hidden = !partial.has(domain.id);
 }
 
 function addDomain() {

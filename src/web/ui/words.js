@@ -215,7 +215,8 @@ export function has(name) {
 
 /** A sentence of homeport's, in the reader's language where we know it. */
 export function say(sentence) {
-  const known = language === "zh" && sentences.find(([pattern]) => pattern.test(sentence));
+  if (language === "en") return sentence.replace(/^(must have .*) bytes$/, "$1 characters");
+  const known = sentences.find(([pattern]) => pattern.test(sentence));
   return known ? sentence.replace(known[0], known[1]) : sentence;
 }
 
