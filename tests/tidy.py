@@ -23,7 +23,6 @@ LONG_FUNCTIONS = {
     "tests/unit/test_rdata.c:test_bad_values": 85,
 }
 LONG_FILES = {
-    "src/core/json.c": 660,
     "src/ddns/dns_message.c": 870,
     "src/ddns/provider_alidns.c": 665,
     "src/ddns/provider_cloudflare.c": 640,

@@ -20,6 +20,8 @@
 enum {
     STEP_BYTES_MAX = 64 << 20,     /* a step's arena; a fan-out or an import is the largest */
     ANSWER_BYTES_MAX = 4 << 20,
+    CARRIED_BYTES_MAX = 16 << 20,
+    RETRY_AFTER_FAILURE_MS = 5000,
     TASK_STARTS_MAX = 256,         /* in one turn; the rest is started by the next */
     ID_SEQUENCE_BITS = 12,
     ID_MACHINE_BITS = 10
@@ -36,6 +38,7 @@ struct core {
     struct arena arena; /* of the step that runs */
     struct reply reply; /* of the step that runs */
     struct idempotent_waits waits;
+    struct mailbox carried; /* messages of turns whose commit failed: they come again first in the next */
     struct core_figures figures;
     /* of the turn that runs */
     const struct turn_input *input;
@@ -76,6 +79,7 @@ struct core *core_open(struct store *store, const struct config *config, const s
     core->figures.last_commit_ok = core->figures.last_push_ok = true;
     arena_init(&core->arena, STEP_BYTES_MAX);
     json_init(&core->reply.body, ANSWER_BYTES_MAX);
+    mailbox_init(&core->carried, CARRIED_BYTES_MAX);
     core->account = account_new();
     core->ddns = ddns_new();
     core->scheduler = scheduler_new();
@@ -91,6 +95,7 @@ void core_close(struct core *core)
     if (core->scheduler != NULL) scheduler_free(core->scheduler);
     arena_free(&core->arena);
     json_free(&core->reply.body);
+    mailbox_free(&core->carried);
     free(core);
 }
 
@@ -464,23 +469,44 @@ struct turn_result core_start(struct core *core, const struct turn_input *input,
     return (struct turn_result){e, core->has_applied, core->audit.number};
 }
 
-/* Nothing of the turn was kept: each request learns it, and the actors are as the records say again. */
+/* What the outside world has told is told only once: it must not be lost with the turn. */
+static void carry(struct core *core, const struct message *message)
+{
+    if (mailbox_add(&core->carried, message->name, message->contents)) return;
+    log_line(LOG_ERROR, "a message is lost: too many wait for the store", LOG_TEXT("message", message_info(message->name)->name),
+             LOG_END);
+}
+
+static void fail_request(struct core *core, struct step *step, const struct call *call, enum err why)
+{
+    struct idempotent_key key;
+    idempotency_done(&core->waits, call->exchange, &key);
+    reply_start(&core->reply, call->route);
+    reply_error(&core->reply, why, NULL, call->request_id);
+    emit_answer(step, &core->reply, call);
+}
+
+/* Nothing of the turn was kept: each request learns it, everything else comes again, and the actors are as
+ * the records say again. */
 static void fail_all(struct core *core, const struct turn_input *input, struct mailbox *inbox, struct mailbox *outbox,
                      enum err why)
 {
     struct step step = {.core = core, .arena = &core->arena};
-    struct idempotent_key key;
     if (why != ERR_STORE_FULL) why = ERR_STORE;
     mailbox_reset(outbox);
     arena_reset(&core->arena);
     for (const struct message *m = inbox->first; m != NULL; m = m->next) {
-        if (m->name != MESSAGE_request) continue;
-        const struct call *call = m->contents;
-        reply_start(&core->reply, call->route);
-        reply_error(&core->reply, why, NULL, call->request_id);
-        emit_answer(&step, &core->reply, call);
-        idempotency_done(&core->waits, call->exchange, &key);
+        if (m->name == MESSAGE_request) {
+            fail_request(core, &step, m->contents, why);
+        } else if (m->name == MESSAGE_hash_done) {
+            const struct hash_answer *answer = m->contents;
+            fail_request(core, &step, &(struct call){.exchange = answer->exchange, .request_id = answer->request_id,
+                                                     .route = route_named(TEXT("user_login"))}, why);
+        } else {
+            carry(core, m);
+        }
     }
+    emit_wake(&step, &(struct wake_call){.at = input->now_ms + RETRY_AFTER_FAILURE_MS});
     deliver(core, &step);
     log_line(LOG_ERROR, "a commit failed; nothing of it was kept", LOG_ERR(why), LOG_END);
     if (begin(core, input, outbox) != OK) return;
@@ -488,19 +514,27 @@ static void fail_all(struct core *core, const struct turn_input *input, struct m
     store_abort(core->txn);
 }
 
+static void run_messages(struct core *core, const struct mailbox *mailbox)
+{
+    for (const struct message *m = mailbox->first; m != NULL && core->broken == OK; m = m->next) run_message(core, m);
+}
+
 struct turn_result turn_run(struct core *core, const struct turn_input *input, struct mailbox *inbox,
                             struct mailbox *outbox)
 {
     enum err e = begin(core, input, outbox);
     if (e == OK) {
-        for (const struct message *m = inbox->first; m != NULL && core->broken == OK; m = m->next) {
-            run_message(core, m);
-        }
+        run_messages(core, &core->carried);
+        run_messages(core, inbox);
         if (core->broken == OK) start_tasks(core);
         e = finish(core);
     }
     if (inbox->count > core->figures.messages_in_largest_turn) core->figures.messages_in_largest_turn = inbox->count;
-    if (e != OK) fail_all(core, input, inbox, outbox, e);
+    if (e == OK) {
+        mailbox_reset(&core->carried);
+    } else {
+        fail_all(core, input, inbox, outbox, e);
+    }
     return (struct turn_result){e, e == OK && core->has_applied, core->audit.number};
 }
 

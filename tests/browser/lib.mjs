@@ -45,7 +45,8 @@ export class Homeport {
     fs.mkdirSync(data, {recursive: true});
     fs.writeFileSync(path.join(data, "homeport.conf"), "net.allow_private = 127.0.0.0/8\nddns.cooldown = 0\nauth.access_ttl = 30\n");
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HOMEPORT_")));
-    this.process = spawn(process.env.HOMEPORT_BIN, ["serve", "--data", data, "--listen", `127.0.0.1:${this.port}`], {env, stdio: ["ignore", "pipe", "pipe"]});
+    const flags = ["serve", "--data", data, "--listen", `127.0.0.1:${this.port}`];
+    this.process = spawn(process.env.HOMEPORT_BIN, flags, {env, stdio: ["ignore", "pipe", "pipe"]});
     for (const stream of [this.process.stdout, this.process.stderr]) stream.on("data", (text) => { this.log += text; });
     this.ended = new Promise((done) => this.process.on("exit", done));
     await until("homeport answers", () => fetch(`${this.base}/readyz`).then((answer) => answer.ok, () => false));

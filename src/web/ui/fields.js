@@ -15,8 +15,8 @@ const choices = (prefix, names) => names.map((name) => [name, t(`${prefix}.${nam
 
 export function sourceFields() {
   const isKind = (...kinds) => (values) => kinds.includes(values.kind);
-  const urls = (family) => ({name: "urls", label: t("urls"), type: "lines", required: true, hint: t("urlsHint"), value: ECHO_SERVICES[family],
-    when: (values) => values.kind === "http" && values.family === family});
+  const urls = (family) => ({name: "urls", label: t("urls"), type: "lines", required: true, hint: t("urlsHint"),
+    value: ECHO_SERVICES[family],    when: (values) => values.kind === "http" && values.family === family});
   return [
     {name: "name", label: t("name"), required: true},
     {name: "kind", label: t("kind"), type: "select", options: choices("kind", ["http", "interface", "pushed", "fixed"])},
@@ -48,7 +48,8 @@ export function sourceEditFields(source) {
 /* A provider says what it wants in words of its own; its formats become ours here. */
 function credentialField(provider, field, when) {
   const hint = `hint.${provider.name}.${field.name}`;
-  const common = {name: `credentials.${field.name}`, label: say(field.title), required: field.required, when, hint: has(hint) ? t(hint) : ""};
+  const common = {name: `credentials.${field.name}`, label: say(field.title), required: field.required, when,
+    hint: has(hint) ? t(hint) : ""};
   const isOpaque = field.secret && field.name !== "body";
   if (field.format.startsWith("choice:")) {
     const values = field.format.slice("choice:".length).split(",").map((value) => [value, value]);
@@ -84,13 +85,15 @@ export function recordFields({domain, sources, record = {}}) {
   const isNew = record.id === undefined;
   const familyOf = (values) => (values.type === "AAAA" ? "ipv6" : "ipv4");
   const sourceOptions = (values) => [
-    ...[...sources.values()].filter((one) => one.family === familyOf(values)).map((one) => [one.id, `${one.name} (${one.address ?? t("unknownAddress")})`]),
+    ...[...sources.values()].filter((one) => one.family === familyOf(values))
+      .map((one) => [one.id, `${one.name} (${one.address ?? t("unknownAddress")})`]),
     ["", t("routerSource")],
   ];
   return [
     {name: "name", label: t("name"), required: true, hint: t("recordHint"), value: record.name},
     {name: "type", label: t("type"), type: "select", value: record.type, options: TYPES.map((type) => [type, type])},
-    {name: "dynamic", label: t("dynamic"), type: "checkbox", value: isNew || record.dynamic, when: (values) => isAddress(values.type), off: false},
+    {name: "dynamic", label: t("dynamic"), type: "checkbox", value: isNew || record.dynamic, off: false,
+      when: (values) => isAddress(values.type)},
     {name: "source_id", label: t("source"), type: "select", value: isNew ? undefined : record.source_id ?? "", options: sourceOptions,
       when: (values) => values.dynamic, off: null},
     {name: "ipv6_suffix", label: t("suffix"), hint: t("suffixHint"), value: record.ipv6_suffix,

@@ -152,7 +152,7 @@ function drawCounts() {
 
 async function loadAll() {
   if (providers.length === 0) providers = (await call("GET", `${API}/ddns/providers`)).items;
-  await Promise.all([load(kinds.source, kinds.source.path), load(kinds.domain, kinds.domain.path), load(kinds.api_key, kinds.api_key.path)]);
+  await Promise.all([kinds.source, kinds.domain, kinds.api_key].map((kind) => load(kind, kind.path)));
   for (const domain of domains.values()) await loadRecords(domain);
   await loadCounts();
   isLoaded = true;
@@ -287,7 +287,8 @@ function fillSource({what}, source) {
 }
 
 function addSource() {
-  openThingForm(kinds.source, t("addSource"), sourceFields(), {submit: t("addSource"), send: (body) => call("POST", kinds.source.path, body)});
+  openThingForm(kinds.source, t("addSource"), sourceFields(),
+    {submit: t("addSource"), send: (body) => call("POST", kinds.source.path, body)});
 }
 
 function editSource(source) {
@@ -328,7 +329,8 @@ function fillDomain(view, domain) {
 }
 
 function addDomain() {
-  openThingForm(kinds.domain, t("addDomain"), domainFields(providers), {submit: t("addDomain"), send: (body) => call("POST", kinds.domain.path, body)});
+  openThingForm(kinds.domain, t("addDomain"), domainFields(providers),
+    {submit: t("addDomain"), send: (body) => call("POST", kinds.domain.path, body)});
 }
 
 function editDomain(domain) {
@@ -400,7 +402,8 @@ function showHistory(record) {
   const more = button(t("more"), () => read(more.dataset.cursor), {hidden: true});
   const read = async (cursor) => {
     try {
-      const page = await call("GET", `${kinds.dns_record.path}/${record.id}/history${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ""}`);
+      const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
+      const page = await call("GET", `${kinds.dns_record.path}/${record.id}/history${query}`);
       list.append(...page.items.map(historyLine));
       more.hidden = page.next_cursor === null;
       more.dataset.cursor = page.next_cursor ?? "";
