@@ -2,6 +2,7 @@
 #include <sodium.h>
 
 #include "account/account.h"
+#include "core/listing.h"
 
 /* ---- the account ---------------------------------------------------------------------------------- */
 
@@ -39,26 +40,8 @@ enum { KEY_SECRET_BYTES = 32 };
 
 enum err api_key_list(struct view *view, const struct call *call, struct reply *reply)
 {
-    const struct api_key like = {.user_id = call->caller.user_id};
-    struct walk walk;
-    struct api_key key;
-    uint64_t id, last_id = 0;
-    unsigned count = 0;
-    bool has_more = false;
-    enum err e = OK;
-    reply_list_begin(reply);
-    walk_begin(&walk, &view->read, &api_key_by_user, &like, call->page.after, false);
-    while (e == OK && walk_next(&walk, &id)) {
-        has_more = count == call->page.limit;
-        if (has_more) break;
-        e = api_key_get(&view->read, id, &key);
-        if (e == OK) reply_item(reply, &api_key_type, &key);
-        last_id = id;
-        count++;
-    }
-    walk_end(&walk);
-    reply_list_end(reply, last_id, has_more, record_count(&view->read, &api_key_by_user, &like));
-    return e;
+    const struct api_key like = {.user_id = view->caller.user_id};
+    return reply_listing(view, call, reply, &(struct listing){&api_key_type, &api_key_by_user, &like, false});
 }
 
 /* hp_<id>_<secret>. The secret stands only here; its hash is what is stored. */

@@ -2,6 +2,7 @@
 
 #include "account/account.h"
 #include "account/token.h"
+#include "core/listing.h"
 #include "core/log.h"
 
 enum { IP_BYTES_MAX = 64, USER_AGENT_BYTES_MAX = 256, USER_JSON_MAX = 16384, STALE_LOOKS = 16 };
@@ -169,26 +170,8 @@ enum err user_logout(struct step *s, const struct call *call, struct reply *repl
 
 enum err session_list(struct view *view, const struct call *call, struct reply *reply)
 {
-    const struct session like = {.user_id = call->caller.user_id};
-    struct walk walk;
-    struct session session;
-    uint64_t id, last_id = 0;
-    unsigned count = 0;
-    bool has_more = false;
-    enum err e = OK;
-    reply_list_begin(reply);
-    walk_begin(&walk, &view->read, &session_by_user, &like, call->page.after, true);
-    while (e == OK && walk_next(&walk, &id)) {
-        has_more = count == call->page.limit;
-        if (has_more) break;
-        e = session_get(&view->read, id, &session);
-        if (e == OK) reply_item(reply, &session_type, &session);
-        last_id = id;
-        count++;
-    }
-    walk_end(&walk);
-    reply_list_end(reply, last_id, has_more, record_count(&view->read, &session_by_user, &like));
-    return e;
+    const struct session like = {.user_id = view->caller.user_id};
+    return reply_listing(view, call, reply, &(struct listing){&session_type, &session_by_user, &like, true});
 }
 
 enum err session_end(struct step *s, const struct call *call, struct reply *reply)

@@ -8,6 +8,7 @@
  * switched-off one without sessions and keys; its record, and all that points to it, stays. */
 #include "account/account.h"
 #include "account/session.h"
+#include "core/listing.h"
 
 /* ---- reading -------------------------------------------------------------------------------------- */
 
@@ -23,33 +24,9 @@ enum err user_list(struct view *view, const struct call *call, struct reply *rep
 {
     struct text word = call_query(call, TEXT("role"), view->arena);
     const struct user like = {.role = choice_number(&role_choice, word)};
-    struct walk walk;
-    struct user user;
-    uint64_t id, last_id = 0;
-    unsigned count = 0;
-    bool has_more = false;
-    enum err e = OK;
     if (word.data != NULL && like.role == 0) return bad_role(view, call, reply);
-
-    reply_list_begin(reply);
-    if (like.role != 0) {
-        walk_begin(&walk, &view->read, &user_by_role, &like, call->page.after, false);
-    } else {
-        walk_begin_all(&walk, &view->read, &user_type, call->page.after, false);
-    }
-    while (e == OK && walk_next(&walk, &id)) {
-        has_more = count == call->page.limit;
-        if (has_more) break;
-        e = user_get(&view->read, id, &user);
-        if (e == OK) reply_item(reply, &user_type, &user);
-        last_id = id;
-        count++;
-    }
-    walk_end(&walk);
-    reply_list_end(reply, last_id, has_more,
-                   like.role != 0 ? record_count(&view->read, &user_by_role, &like)
-                                  : record_count_all(&view->read, &user_type));
-    return e;
+    const struct record_index *of_role = like.role != 0 ? &user_by_role : NULL;
+    return reply_listing(view, call, reply, &(struct listing){&user_type, of_role, &like, false});
 }
 
 enum err user_show(struct view *view, const struct call *call, struct reply *reply)

@@ -1,6 +1,7 @@
 /* Domains: what a caller may do with them. */
 #include <yyjson.h>
 
+#include "core/listing.h"
 #include "ddns/ddns.h"
 
 /* ---- credentials ---------------------------------------------------------------------------------- */
@@ -67,28 +68,9 @@ static void seal(struct step *step, struct domain *domain, struct text credentia
 
 enum err domain_list(struct view *view, const struct call *call, struct reply *reply)
 {
-    struct walk walk;
-    struct domain domain, like = {.user_id = view->caller.user_id};
-    uint64_t id, last = 0;
-    unsigned count = 0;
-    bool has_more = false, sees_all = view->caller.role >= role_operator;
-    reply_list_begin(reply);
-    if (sees_all) {
-        walk_begin_all(&walk, &view->read, &domain_type, call->page.after, false);
-    } else {
-        walk_begin(&walk, &view->read, &domain_by_user, &like, call->page.after, false);
-    }
-    while (walk_next(&walk, &id)) {
-        has_more = count == call->page.limit;
-        if (has_more || domain_get(&view->read, id, &domain) != OK) break;
-        reply_item(reply, &domain_type, &domain);
-        last = id;
-        count++;
-    }
-    walk_end(&walk);
-    reply_list_end(reply, last, has_more, sees_all ? record_count_all(&view->read, &domain_type)
-                                                   : record_count(&view->read, &domain_by_user, &like));
-    return OK;
+    const struct domain like = {.user_id = view->caller.user_id};
+    const struct record_index *own = view->caller.role >= role_operator ? NULL : &domain_by_user;
+    return reply_listing(view, call, reply, &(struct listing){&domain_type, own, &like, false});
 }
 
 enum err domain_show(struct view *view, const struct call *call, struct reply *reply)

@@ -1,30 +1,16 @@
 /* Records: what a caller may do with them. */
+#include "core/listing.h"
 #include "ddns/ddns.h"
 
 /* ---- reading -------------------------------------------------------------------------------------- */
 
 enum err dns_record_list(struct view *view, const struct call *call, struct reply *reply)
 {
-    struct walk walk;
     struct domain domain;
-    struct dns_record record, like = {.domain_id = call->id};
-    uint64_t id, last = 0;
-    unsigned count = 0;
-    bool has_more = false;
+    const struct dns_record like = {.domain_id = call->id};
     enum err e = domain_of(&view->read, &view->caller, call->id, &domain);
     if (e != OK) return e;
-    reply_list_begin(reply);
-    walk_begin(&walk, &view->read, &dns_record_by_domain, &like, call->page.after, false);
-    while (walk_next(&walk, &id)) {
-        has_more = count == call->page.limit;
-        if (has_more || dns_record_get(&view->read, id, &record) != OK) break;
-        reply_item(reply, &dns_record_type, &record);
-        last = id;
-        count++;
-    }
-    walk_end(&walk);
-    reply_list_end(reply, last, has_more, record_count(&view->read, &dns_record_by_domain, &like));
-    return OK;
+    return reply_listing(view, call, reply, &(struct listing){&dns_record_type, &dns_record_by_domain, &like, false});
 }
 
 enum err dns_record_show(struct view *view, const struct call *call, struct reply *reply)
@@ -38,26 +24,11 @@ enum err dns_record_show(struct view *view, const struct call *call, struct repl
 
 enum err dns_history_list(struct view *view, const struct call *call, struct reply *reply)
 {
-    struct walk walk;
     struct dns_record record;
-    struct dns_history line, like = {.record_id = call->id};
-    uint64_t id, last = 0;
-    unsigned count = 0;
-    bool has_more = false;
+    const struct dns_history like = {.record_id = call->id};
     enum err e = dns_record_of(&view->read, &view->caller, call->id, &record);
     if (e != OK) return e;
-    reply_list_begin(reply);
-    walk_begin(&walk, &view->read, &dns_history_by_record, &like, call->page.after, true);
-    while (walk_next(&walk, &id)) {
-        has_more = count == call->page.limit;
-        if (has_more || dns_history_get(&view->read, id, &line) != OK) break;
-        reply_item(reply, &dns_history_type, &line);
-        last = id;
-        count++;
-    }
-    walk_end(&walk);
-    reply_list_end(reply, last, has_more, record_count(&view->read, &dns_history_by_record, &like));
-    return OK;
+    return reply_listing(view, call, reply, &(struct listing){&dns_history_type, &dns_history_by_record, &like, true});
 }
 
 /* ---- what makes a record right -------------------------------------------------------------------- */

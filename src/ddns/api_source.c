@@ -1,27 +1,13 @@
 /* Sources, the status, and the list of providers: what a caller may see and do. */
+#include "core/listing.h"
 #include "ddns/ddns.h"
 
 /* ---- reading -------------------------------------------------------------------------------------- */
 
 enum err source_list(struct view *view, const struct call *call, struct reply *reply)
 {
-    struct walk walk;
-    struct source source, like = {.user_id = view->caller.user_id};
-    uint64_t id, last = 0;
-    unsigned count = 0;
-    bool has_more = false;
-    reply_list_begin(reply);
-    walk_begin(&walk, &view->read, &source_by_user, &like, call->page.after, false);
-    while (walk_next(&walk, &id)) {
-        has_more = count == call->page.limit;
-        if (has_more || source_get(&view->read, id, &source) != OK) break;
-        reply_item(reply, &source_type, &source);
-        last = id;
-        count++;
-    }
-    walk_end(&walk);
-    reply_list_end(reply, last, has_more, record_count(&view->read, &source_by_user, &like));
-    return OK;
+    const struct source like = {.user_id = view->caller.user_id};
+    return reply_listing(view, call, reply, &(struct listing){&source_type, &source_by_user, &like, false});
 }
 
 enum err source_show(struct view *view, const struct call *call, struct reply *reply)

@@ -1,4 +1,5 @@
 /* Tasks as their owners see them: listed, shown, called off. */
+#include "core/listing.h"
 #include "core/turn.h"
 #include "task/task.h"
 
@@ -9,23 +10,8 @@ static bool may_see(const struct caller *caller, const struct task *task)
 
 enum err task_list(struct view *view, const struct call *call, struct reply *reply)
 {
-    struct walk walk;
-    struct task task, like = {.user_id = view->caller.user_id};
-    uint64_t id, last = 0;
-    unsigned count = 0;
-    bool has_more = false;
-    reply_list_begin(reply);
-    walk_begin(&walk, &view->read, &task_by_user, &like, call->page.after, true);
-    while (walk_next(&walk, &id)) {
-        has_more = count == call->page.limit;
-        if (has_more || task_get(&view->read, id, &task) != OK) break;
-        reply_item(reply, &task_type, &task);
-        last = id;
-        count++;
-    }
-    walk_end(&walk);
-    reply_list_end(reply, last, has_more, record_count(&view->read, &task_by_user, &like));
-    return OK;
+    const struct task like = {.user_id = view->caller.user_id};
+    return reply_listing(view, call, reply, &(struct listing){&task_type, &task_by_user, &like, true});
 }
 
 enum err task_show(struct view *view, const struct call *call, struct reply *reply)
