@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "core/log.h"
 #include "ddns/ddns.h"
+#include "ddns/dns_name.h"
 #include "edge/dns_client.h"
 #include "edge/fetch.h"
 #include "serve/serve.h"

@@ -1,6 +1,7 @@
 /* Checks of the ddns family's fields: see schema/checks.def. */
 #include "core/address.h"
 #include "core/record.h"
+#include "ddns/dns_name.h"
 #include "ddns/provider.h"
 
 #define CHECKER(name, where, pattern) bool check_##name(struct text value, struct text *reason);

@@ -6,6 +6,7 @@
  * source, and everything that follows it; without a source it is the record's own. Static records, and those
  * that follow some other kind of source, are not the router's to change: "nohost". */
 #include "ddns/ddns.h"
+#include "ddns/dns_name.h"
 
 enum { NAMES_MAX = 20 };
 

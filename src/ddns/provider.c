@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "ddns/dns_name.h"
 #include "ddns/provider_json.h"
 
 enum { SAID_BYTES_MAX = 200, SECRET_BYTES_MIN = 4, CHECK_ARENA_BYTES_MAX = 1024 * 1024 };

@@ -15,6 +15,7 @@
 #include <assert.h>
 
 #include "ddns/percent.h"
+#include "ddns/provider_cloudflare_answer.h"
 #include "ddns/provider_json.h"
 #include "ddns/provider_plan.h"
 
@@ -41,15 +42,6 @@ enum cloudflare_flag {
     FLAG_READ_AGAIN = 1,    /* the list is being read to explain "exists already" */
     FLAG_STARTED_AGAIN = 2, /* our record was gone once */
     FLAG_WAIT = 4           /* after the drop a sibling's record has to move first */
-};
-
-struct cloudflare_reply {
-    enum call_class class;
-    unsigned code; /* 0: none */
-    const char *advice;
-    struct text message;
-    yyjson_val *root;
-    yyjson_val *result;
 };
 
 /* ---- requests ---- */
@@ -234,181 +226,6 @@ static enum provider_next send_delete(const struct dns_job *job, struct dns_memo
     return send_call(job, memo, state, "DELETE", path, TEXT_NONE, next);
 }
 
-/* ---- answers ---- */
-
-static const struct cloudflare_code {
-    unsigned code;
-    enum call_class class;
-    const char *advice;
-} codes[] = {
-    {81058, CLASS_UNCHANGED, "the record is there already"},
-    {81057, CLASS_UNCHANGED, "the record is there already"},
-    {81053, CLASS_UNCHANGED,
-     "a record of this name stands in the way; a CNAME can only stand alone"},
-    {81044, CLASS_GONE, "the record is not there any more"},
-    {9109, CLASS_AUTH,
-     "the token is unknown, or lacks the permission Zone / DNS / Edit for this zone"},
-    {10000, CLASS_AUTH,
-     "the token is unknown, or lacks the permission Zone / DNS / Edit for this zone"},
-    {6003, CLASS_AUTH, "api_token is not a token; create one under My Profile / API Tokens"},
-    {6111, CLASS_AUTH, "api_token is not a token; create one under My Profile / API Tokens"},
-    {7003, CLASS_FATAL, "Cloudflare has no such zone"},
-    {7000, CLASS_FATAL, "Cloudflare has no such zone"},
-    {1004, CLASS_FATAL, "Cloudflare does not take this record"},
-    {9005, CLASS_FATAL, "Cloudflare does not take this value"},
-    {9007, CLASS_FATAL, "Cloudflare does not take this value"},
-};
-
-static void classify_code(const struct http_result *result, struct cloudflare_reply *reply)
-{
-    reply->class = provider_class_of_status(result);
-    reply->advice = "see Cloudflare's list of DNS errors for this code";
-    /* These two say more about the moment than any code says about the request. */
-    if (reply->class == CLASS_THROTTLED || reply->class == CLASS_RETRY) {
-        reply->advice = "it will be tried again";
-        return;
-    }
-    /* Success false with a good status is still a refusal. */
-    if (reply->class == CLASS_OK) reply->class = CLASS_FATAL;
-    if (reply->class == CLASS_AUTH) {
-        reply->advice = "the token must have the permission Zone / DNS / Edit";
-    }
-    for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-        if (codes[i].code != reply->code) continue;
-        reply->class = codes[i].class;
-        reply->advice = codes[i].advice;
-        return;
-    }
-}
-
-static struct cloudflare_reply read_reply(const struct dns_job *job,
-                                          const struct http_result *result)
-{
-    struct cloudflare_reply reply = {.class = provider_class_of_status(result), .advice = ""};
-    if (result->fault != FAULT_NONE || result->status == 0) return reply;
-
-    reply.root = provider_json_read(job->arena, result->body);
-    yyjson_val *success = provider_json_member(reply.root, "success");
-    if (!yyjson_is_bool(success)) {
-        /* A portal or a proxy in between speaks HTML. Only a status without any body is taken at
-         * its word. */
-        bool is_bare =
-            result->body.bytes == 0 && reply.class != CLASS_OK && reply.class != CLASS_GONE;
-        if (!is_bare && reply.class != CLASS_THROTTLED) reply.class = CLASS_RETRY;
-        return reply;
-    }
-    reply.result = provider_json_member(reply.root, "result");
-    if (reply.class == CLASS_OK && yyjson_get_bool(success)) return reply;
-    yyjson_val *error = yyjson_arr_get_first(provider_json_member(reply.root, "errors"));
-    reply.code = (unsigned)provider_json_number(provider_json_member(error, "code"), UINT32_MAX, 0);
-    reply.message = provider_json_member_text(job->arena, error, "message");
-    classify_code(result, &reply);
-    return reply;
-}
-
-static enum provider_next end_badly(const struct dns_job *job, const struct http_result *result,
-                                    const struct cloudflare_reply *reply,
-                                    struct dns_verdict *verdict)
-{
-    struct arena *arena = job->arena;
-    if (reply->code == 0) {
-        return provider_end_strange(job, result, reply->class, verdict);
-    }
-    provider_end(verdict, reply->class,
-                 arena_print(arena, "Cloudflare refused %.*s (error %u): %s. It said: %.*s",
-                             TEXT_ARGS(provider_full_name(job)), reply->code, reply->advice,
-                             TEXT_ARGS(provider_said(job, reply->message))));
-    verdict->answer = arena_print(arena, "%u error %u", result->status, reply->code);
-    verdict->retry_after_ms = result->retry_after_ms;
-    return PROVIDER_FINISHED;
-}
-
-static enum provider_next end_well(const struct dns_job *job, enum call_class class, struct text id,
-                                   struct dns_verdict *verdict)
-{
-    assert(class == CLASS_OK || class == CLASS_UNCHANGED);
-    provider_end(verdict, class, TEXT(""));
-    verdict->provider_id = job->action == DNS_PUSH ? arena_text(job->arena, id) : TEXT_NONE;
-    verdict->answer =
-        arena_print(job->arena, "200%s%.*s", id.bytes > 0 ? " id " : "", TEXT_ARGS(id));
-    return PROVIDER_FINISHED;
-}
-
-/* A SRV or CAA value from its data object, which is the one form that has not changed over the
- * years. */
-static struct text data_value(const struct dns_job *job, enum dns_type type, yyjson_val *data)
-{
-    struct arena *arena = job->arena;
-    if (type == DNS_SRV) {
-        return arena_print(arena, "%llu %llu %.*s",
-                           (unsigned long long)provider_json_number(
-                               provider_json_member(data, "weight"), UINT16_MAX, 0),
-                           (unsigned long long)provider_json_number(
-                               provider_json_member(data, "port"), UINT16_MAX, 0),
-                           TEXT_ARGS(provider_json_member_text(arena, data, "target")));
-    }
-    return arena_print(
-        arena, "%llu %.*s \"%.*s\"",
-        (unsigned long long)provider_json_number(provider_json_member(data, "flags"), UINT8_MAX, 0),
-        TEXT_ARGS(provider_json_member_text(arena, data, "tag")),
-        TEXT_ARGS(provider_json_member_text(arena, data, "value")));
-}
-
-static bool read_record(const struct dns_job *job, yyjson_val *value,
-                        struct provider_record *record)
-{
-    struct arena *arena = job->arena;
-    struct dns_found *found = &record->found;
-    *record = (struct provider_record){0};
-    if (!dns_type_from_name(provider_json_member_text(arena, value, "type"), &found->type)) {
-        return false;
-    }
-    if (!dns_type_has_rdata(found->type)) return false;
-    found->provider_id = provider_json_member_text(arena, value, "id");
-    struct text name = provider_json_member_text(arena, value, "name");
-    if (!dns_name_split(name, job->zone, &found->owner)) return false;
-    found->ttl = (uint32_t)provider_json_number(provider_json_member(value, "ttl"), UINT32_MAX, 0);
-    found->proxied = yyjson_get_bool(provider_json_member(value, "proxied"));
-    yyjson_val *data = provider_json_member(value, "data");
-    bool has_data = (found->type == DNS_SRV || found->type == DNS_CAA) && yyjson_is_obj(data);
-    found->value = has_data ? data_value(job, found->type, data)
-                            : provider_json_member_text(arena, value, "content");
-    yyjson_val *priority = provider_json_member(value, "priority");
-    if (priority == NULL) priority = provider_json_member(data, "priority");
-    if (found->type == DNS_MX || found->type == DNS_SRV) {
-        found->priority = (uint16_t)provider_json_number(priority, UINT16_MAX, 0);
-    }
-    char *out = found->type == DNS_TXT ? arena_alloc(arena, 4 * found->value.bytes + 16) : NULL;
-    struct text normal;
-    if (out != NULL &&
-        rdata_normalise(DNS_TXT, found->value, out, 4 * found->value.bytes + 16, &normal)) {
-        found->value = normal;
-    }
-    return found->provider_id.bytes > 0 && found->provider_id.bytes < PROVIDER_ID_SIZE;
-}
-
-/* The records of an answer: all of them for IMPORT, else those of the job's name and type. */
-static struct provider_record *read_records(const struct dns_job *job, yyjson_val *list,
-                                            unsigned *count)
-{
-    *count = 0;
-    struct provider_record *records =
-        arena_array(job->arena, struct provider_record, yyjson_arr_size(list) + 1);
-    if (records == NULL) return NULL;
-    size_t index, size;
-    yyjson_val *value;
-    yyjson_arr_foreach(list, index, size, value)
-    {
-        struct provider_record *record = &records[*count];
-        if (!read_record(job, value, record)) continue;
-        bool is_wanted =
-            job->action == DNS_IMPORT ||
-            (record->found.type == job->type && text_equal_fold(record->found.owner, job->owner));
-        if (is_wanted) (*count)++;
-    }
-    return records;
-}
-
 /* ---- rounds ---- */
 
 static enum provider_next on_zone(const struct dns_job *job, struct dns_memo *memo,
@@ -447,7 +264,7 @@ static enum provider_next follow_plan(const struct dns_job *job, struct dns_memo
                                       struct dns_verdict *verdict)
 {
     switch (plan->act) {
-    case PLAN_KEEP: return end_well(job, CLASS_UNCHANGED, plan->id_after, verdict);
+    case PLAN_KEEP: return cloudflare_end_well(job, CLASS_UNCHANGED, plan->id_after, verdict);
     case PLAN_ADD: return send_write(job, memo, NULL, next, verdict);
     case PLAN_CHANGE: return send_write(job, memo, plan->record, next, verdict);
     case PLAN_DROP_STALE:
@@ -500,17 +317,17 @@ static enum provider_next on_list(const struct dns_job *job, struct dns_memo *me
                         TEXT_ARGS(provider_full_name(job)), LIST_RECORDS_MAX));
     }
     unsigned count;
-    const struct provider_record *records = read_records(job, reply->result, &count);
+    const struct provider_record *records = cloudflare_records_read(job, reply->result, &count);
     if (records == NULL) return PROVIDER_FINISHED;
 
     if (job->action == DNS_PUSH) return on_push(job, memo, records, count, next, verdict);
     if (job->action == DNS_CHECK) {
-        end_well(job, CLASS_OK, TEXT(""), verdict);
+        cloudflare_end_well(job, CLASS_OK, TEXT(""), verdict);
         verdict->found = provider_plan_found(job, records, count, &verdict->found_count);
         return PROVIDER_FINISHED;
     }
     const struct provider_record *record = provider_plan_remove(job, records, count);
-    if (record == NULL) return end_well(job, CLASS_UNCHANGED, TEXT(""), verdict);
+    if (record == NULL) return cloudflare_end_well(job, CLASS_UNCHANGED, TEXT(""), verdict);
     return send_delete(job, memo, STATE_DELETE, record->found.provider_id, next);
 }
 
@@ -523,9 +340,9 @@ static enum provider_next on_page(const struct dns_job *job, struct dns_memo *me
         return provider_end_strange(job, result, CLASS_RETRY, verdict);
     }
     unsigned count;
-    const struct provider_record *records = read_records(job, reply->result, &count);
+    const struct provider_record *records = cloudflare_records_read(job, reply->result, &count);
     if (records == NULL) return PROVIDER_FINISHED;
-    end_well(job, CLASS_OK, TEXT(""), verdict);
+    cloudflare_end_well(job, CLASS_OK, TEXT(""), verdict);
     verdict->found = provider_plan_found(job, records, count, &verdict->found_count);
 
     yyjson_val *info = provider_json_member(reply->root, "result_info");
@@ -549,7 +366,7 @@ static enum provider_next on_written(const struct dns_job *job, struct dns_memo 
         return send_list(job, memo, next);
     }
     if (reply->class != CLASS_OK) {
-        end_badly(job, result, reply, verdict);
+        cloudflare_end_badly(job, result, reply, verdict);
         /* It still says "exists" after the list was read and the record was changed by its id. */
         if (verdict->class == CLASS_UNCHANGED) verdict->class = CLASS_FATAL;
         return PROVIDER_FINISHED;
@@ -559,7 +376,7 @@ static enum provider_next on_written(const struct dns_job *job, struct dns_memo 
         return provider_end_strange(job, result, CLASS_RETRY, verdict);
     }
     verdict->has_written = true;
-    return end_well(job, CLASS_OK, id, verdict);
+    return cloudflare_end_well(job, CLASS_OK, id, verdict);
 }
 
 static enum provider_next on_dropped(const struct dns_job *job, struct dns_memo *memo,
@@ -568,36 +385,36 @@ static enum provider_next on_dropped(const struct dns_job *job, struct dns_memo 
                                      struct provider_call *next, struct dns_verdict *verdict)
 {
     if (reply->class != CLASS_OK && reply->class != CLASS_GONE) {
-        return end_badly(job, result, reply, verdict);
+        return cloudflare_end_badly(job, result, reply, verdict);
     }
     if ((memo->flags & FLAG_WAIT) != 0) {
         const struct provider_plan wait = {.act = PLAN_WAIT};
         return follow_plan(job, memo, &wait, next, verdict);
     }
     verdict->has_written = true;
-    return end_well(job, CLASS_OK, text_of(memo->provider_id), verdict);
+    return cloudflare_end_well(job, CLASS_OK, text_of(memo->provider_id), verdict);
 }
 
 static enum provider_next cloudflare_round(const struct dns_job *job, struct dns_memo *memo,
                                            const struct http_result *result,
                                            struct provider_call *next, struct dns_verdict *verdict)
 {
-    struct cloudflare_reply reply = read_reply(job, result);
+    struct cloudflare_reply reply = cloudflare_reply_read(job, result);
     enum cloudflare_state state = (enum cloudflare_state)memo->state;
     if (state == STATE_ADD || state == STATE_CHANGE) {
         return on_written(job, memo, result, &reply, next, verdict);
     }
     if (state == STATE_DROP) return on_dropped(job, memo, result, &reply, next, verdict);
     if (state == STATE_DELETE && reply.class == CLASS_GONE) {
-        return end_well(job, CLASS_UNCHANGED, TEXT(""), verdict);
+        return cloudflare_end_well(job, CLASS_UNCHANGED, TEXT(""), verdict);
     }
-    if (reply.class != CLASS_OK) return end_badly(job, result, &reply, verdict);
+    if (reply.class != CLASS_OK) return cloudflare_end_badly(job, result, &reply, verdict);
 
     if (state == STATE_ZONE) return on_zone(job, memo, result, &reply, next, verdict);
     if (state == STATE_LIST) return on_list(job, memo, result, &reply, next, verdict);
     if (state == STATE_PAGE) return on_page(job, memo, result, &reply, next, verdict);
     assert(state == STATE_DELETE);
-    return end_well(job, CLASS_OK, TEXT(""), verdict);
+    return cloudflare_end_well(job, CLASS_OK, TEXT(""), verdict);
 }
 
 static enum provider_next cloudflare_step(const struct dns_job *job, struct dns_memo *memo,

@@ -19,24 +19,15 @@
 #include <assert.h>
 
 #include "core/address.h"
-#include "ddns/dns_message.h"
+#include "ddns/dns_transfer.h"
 #include "ddns/provider_json.h"
+#include "ddns/provider_rfc2136_refusal.h"
 
 enum {
     UPDATE_BYTES_MAX = 32 * 1024, /* two values of RDATA_BYTES_MAX and many addresses */
     QUERY_BYTES_MAX = 1024,
     TRANSFER_BYTES_MAX = 2 * 1024 * 1024,
     CHECK_ARENA_BYTES_MAX = 256 * 1024
-};
-
-/* What one step works with. */
-struct exchange {
-    struct text server;
-    struct text key_name;
-    bool has_key;
-    struct dns_tsig_key key; /* wiped at the end of the step */
-    uint64_t now_s;          /* by the server's clock once it is known */
-    struct text name;        /* full name */
 };
 
 /* ---- requests ---- */
@@ -121,7 +112,7 @@ static bool transfer_is_complete(struct text answers)
 }
 
 static enum provider_next send_request(const struct dns_job *job, struct dns_memo *memo,
-                                       const struct exchange *x, struct provider_call *next,
+                                       const struct rfc2136_exchange *x, struct provider_call *next,
                                        struct dns_verdict *verdict)
 {
     bool is_update = job->action == DNS_PUSH || job->action == DNS_REMOVE;
@@ -161,111 +152,11 @@ static enum provider_next send_request(const struct dns_job *job, struct dns_mem
     return PROVIDER_SEND;
 }
 
-/* ---- refusals ---- */
-
-/* What the key is called in a sentence. */
-static struct text key_words(const struct dns_job *job, const struct exchange *x)
-{
-    if (!x->has_key) return TEXT("without a key");
-    return arena_print(job->arena, "with the key %.*s", TEXT_ARGS(x->key_name));
-}
-
-static enum provider_next end_refused(const struct dns_job *job, const struct exchange *x,
-                                      struct dns_verdict *verdict)
-{
-    struct text key = key_words(job, x);
-    const char *what = "updates";
-    const char *advice =
-        "allow them by update-policy or allow-update in named.conf, or by an acl with action: "
-        "update in knot.conf";
-    if (job->action == DNS_IMPORT) {
-        what = "transfers";
-        advice =
-            "allow them by allow-transfer in named.conf, or by an acl with action: transfer in "
-            "knot.conf";
-    } else if (job->action == DNS_CHECK) {
-        what = "queries";
-        advice =
-            "allow them by allow-query in named.conf, and check that this server holds the zone";
-    }
-    return provider_end(
-        verdict, CLASS_FATAL,
-        arena_print(job->arena, "the DNS server %.*s refuses %s of zone %.*s %.*s (REFUSED); %s",
-                    TEXT_ARGS(x->server), what, TEXT_ARGS(job->zone), TEXT_ARGS(key), advice));
-}
-
-static enum provider_next end_tsig_error(const struct dns_job *job, const struct exchange *x,
-                                         unsigned error, struct dns_verdict *verdict)
-{
-    const char *name = dns_tsig_error_name(error);
-    const char *advice =
-        "it does not accept this key; compare key_name, algorithm and secret with the server's";
-    if (error == DNS_TSIG_BADKEY) {
-        /* Knot says this too of a key that it knows and that no acl of the zone names. */
-        advice =
-            "it knows no key of this name and algorithm, or not for this zone; compare key_name "
-            "and algorithm with the key block in named.conf or knot.conf, and with the zone's acl";
-    } else if (error == DNS_TSIG_BADSIG) {
-        advice =
-            "its secret for this key is another one; compare secret and algorithm with the key "
-            "block in named.conf or knot.conf";
-    }
-    verdict->answer = name == NULL ? TEXT("NOTAUTH") : arena_print(job->arena, "NOTAUTH %s", name);
-    return provider_end(verdict, CLASS_AUTH,
-                        arena_print(job->arena,
-                                    "the DNS server %.*s refused the key %.*s (%.*s): %s",
-                                    TEXT_ARGS(x->server), TEXT_ARGS(x->key_name),
-                                    TEXT_ARGS(verdict->answer), advice));
-}
-
-static const struct rcode_row {
-    uint8_t rcode;
-    enum call_class class;
-    const char *advice;
-} rcodes[] = {
-    {DNS_RCODE_FORMERR, CLASS_FATAL,
-     "it could not read the request; check that it takes RFC 2136 updates and TSIG"},
-    {DNS_RCODE_SERVFAIL, CLASS_RETRY,
-     "it failed inside; its log says why: the zone may not be loaded, or its file or journal not "
-     "writable"},
-    {DNS_RCODE_NXDOMAIN, CLASS_RETRY,
-     "it has no such name any more; check the zone's name if this goes on"},
-    {DNS_RCODE_NOTIMP, CLASS_FATAL,
-     "it does not do this; name the zone's primary server, with updates enabled"},
-    {DNS_RCODE_YXDOMAIN, CLASS_RETRY, "another change came in between; it will be tried again"},
-    {DNS_RCODE_YXRRSET, CLASS_RETRY, "another change came in between; it will be tried again"},
-    {DNS_RCODE_NXRRSET, CLASS_RETRY, "another change came in between; it will be tried again"},
-    {DNS_RCODE_NOTAUTH, CLASS_FATAL,
-     "it does not hold this zone; check the zone's name, and that server names its primary"},
-    {DNS_RCODE_NOTZONE, CLASS_FATAL,
-     "the name is not within its zone; check the zone's name, and whether a part of it is a zone "
-     "of its own"},
-};
-
-static enum provider_next end_rcode(const struct dns_job *job, const struct exchange *x,
-                                    unsigned rcode, struct dns_verdict *verdict)
-{
-    const char *name = dns_rcode_name(rcode);
-    struct text shown = name != NULL ? text_of(name) : arena_print(job->arena, "RCODE %u", rcode);
-    verdict->answer = shown;
-    if (rcode == DNS_RCODE_REFUSED) return end_refused(job, x, verdict);
-    enum call_class class = CLASS_FATAL;
-    const char *advice = "an answer that homeport does not know";
-    for (unsigned i = 0; i < sizeof(rcodes) / sizeof(rcodes[0]); i++) {
-        if (rcodes[i].rcode != rcode) continue;
-        class = rcodes[i].class;
-        advice = rcodes[i].advice;
-    }
-    return provider_end(
-        verdict, class,
-        arena_print(job->arena, "the DNS server %.*s answered %.*s for %.*s in zone %.*s %.*s: %s",
-                    TEXT_ARGS(x->server), TEXT_ARGS(shown), TEXT_ARGS(x->name),
-                    TEXT_ARGS(job->zone), TEXT_ARGS(key_words(job, x)), advice));
-}
+/* ---- answers ---- */
 
 /* The server's clock differs by more than the fudge. */
 static enum provider_next on_bad_time(const struct dns_job *job, struct dns_memo *memo,
-                                      struct exchange *x, uint64_t server_time_s,
+                                      struct rfc2136_exchange *x, uint64_t server_time_s,
                                       struct provider_call *next, struct dns_verdict *verdict)
 {
     if (memo->clock_repeats == 0 && server_time_s != 0) {
@@ -287,50 +178,8 @@ static enum provider_next on_bad_time(const struct dns_job *job, struct dns_memo
     return provider_end(verdict, CLASS_CLOCK, detail);
 }
 
-/* An answer whose signature does not prove it: only what it hints at can be told. */
-static enum provider_next end_untrusted(const struct dns_job *job, const struct exchange *x,
-                                        enum dns_trust trust, unsigned rcode, unsigned tsig_error,
-                                        struct dns_verdict *verdict)
-{
-    bool is_key_hint =
-        trust == DNS_TRUST_HINT && tsig_error != DNS_TSIG_OK && tsig_error != DNS_TSIG_BADTIME;
-    if (is_key_hint) return end_tsig_error(job, x, tsig_error, verdict);
-    /* A server that does not serve the zone says so without looking at the key. */
-    bool is_plain_no = trust == DNS_TRUST_UNSIGNED &&
-                       (rcode == DNS_RCODE_NOTAUTH || rcode == DNS_RCODE_REFUSED || rcode == DNS_RCODE_NOTZONE ||
-                        rcode == DNS_RCODE_NOTIMP || rcode == DNS_RCODE_FORMERR);
-    if (is_plain_no) return end_rcode(job, x, rcode, verdict);
-    const char *why = "is not signed";
-    if (trust == DNS_TRUST_WRONG_KEY) why = "is signed with another key";
-    if (trust == DNS_TRUST_WRONG_MAC) why = "has a wrong signature";
-    if (trust == DNS_TRUST_WRONG_TIME) why = "was signed too long ago or by a wrong clock";
-    const char *name = dns_rcode_name(rcode);
-    verdict->answer = arena_print(job->arena, "unproven %s", name == NULL ? "answer" : name);
-    return provider_end(
-        verdict, CLASS_RETRY,
-        arena_print(job->arena,
-                    "the answer of the DNS server %.*s (%s) %s, so it was not believed; check "
-                    "that the server knows the key %.*s and that nothing in between changes DNS",
-                    TEXT_ARGS(x->server), name == NULL ? "unknown" : name, why,
-                    TEXT_ARGS(x->key_name)));
-}
-
-static enum provider_next end_malformed(const struct dns_job *job, const struct exchange *x,
-                                        struct dns_verdict *verdict)
-{
-    verdict->answer = TEXT("malformed");
-    return provider_end(
-        verdict, CLASS_RETRY,
-        arena_print(job->arena,
-                    "the answer of %.*s is not a DNS answer to what was asked; check server "
-                    "and port",
-                    TEXT_ARGS(x->server)));
-}
-
-/* ---- answers ---- */
-
 static void end_well(const struct dns_job *job, const struct dns_memo *memo,
-                     const struct exchange *x, struct dns_verdict *verdict)
+                     const struct rfc2136_exchange *x, struct dns_verdict *verdict)
 {
     provider_end(verdict, CLASS_OK, TEXT(""));
     verdict->answer = TEXT("NOERROR");
@@ -375,7 +224,7 @@ static bool read_found(const struct dns_job *job, const struct dns_message *m, s
 }
 
 static enum provider_next on_message(const struct dns_job *job, struct dns_memo *memo,
-                                     struct exchange *x, struct text answer,
+                                     struct rfc2136_exchange *x, struct text answer,
                                      struct provider_call *next, struct dns_verdict *verdict)
 {
     uint8_t request[QUERY_BYTES_MAX];
@@ -385,27 +234,28 @@ static enum provider_next on_message(const struct dns_job *job, struct dns_memo 
     struct dns_message m;
     if (!dns_message_read((const uint8_t *)answer.data, answer.bytes, &m) ||
         !dns_message_replies_to(&m, request, request_bytes) || m.is_truncated) {
-        return end_malformed(job, x, verdict);
+        return rfc2136_end_malformed(job, x, verdict);
     }
     if (x->has_key) {
         struct dns_tsig_mac mac = {.bytes = memo->mac_bytes};
         memcpy(mac.data, memo->mac, sizeof(memo->mac));
         enum dns_trust trust = dns_tsig_verify(&m, &x->key, &mac, x->now_s);
         unsigned error = m.has_tsig ? m.tsig.error : DNS_TSIG_OK;
-        if (trust != DNS_TRUST_SIGNED) return end_untrusted(job, x, trust, m.rcode, error, verdict);
+        if (trust != DNS_TRUST_SIGNED)
+            return rfc2136_end_untrusted(job, x, trust, m.rcode, error, verdict);
         if (error == DNS_TSIG_BADTIME) {
             uint64_t server_time_s = m.tsig.has_server_time ? m.tsig.server_time_s : 0;
             return on_bad_time(job, memo, x, server_time_s, next, verdict);
         }
-        if (error != DNS_TSIG_OK) return end_tsig_error(job, x, error, verdict);
+        if (error != DNS_TSIG_OK) return rfc2136_end_tsig_error(job, x, error, verdict);
     }
     bool is_no_name = job->action == DNS_CHECK && m.rcode == DNS_RCODE_NXDOMAIN;
-    if (m.rcode != DNS_RCODE_OK && !is_no_name) return end_rcode(job, x, m.rcode, verdict);
+    if (m.rcode != DNS_RCODE_OK && !is_no_name) return rfc2136_end_rcode(job, x, m.rcode, verdict);
 
     end_well(job, memo, x, verdict);
     verdict->has_written = job->action == DNS_PUSH;
     if (job->action == DNS_CHECK && !read_found(job, &m, x->name, verdict)) {
-        return end_malformed(job, x, verdict);
+        return rfc2136_end_malformed(job, x, verdict);
     }
     return PROVIDER_FINISHED;
 }
@@ -453,32 +303,33 @@ static unsigned answer_count(struct text answers)
 }
 
 static enum provider_next end_transfer(const struct dns_job *job, struct dns_memo *memo,
-                                       struct exchange *x, const struct dns_transfer *t,
+                                       struct rfc2136_exchange *x, const struct dns_transfer *t,
                                        struct provider_call *next, struct dns_verdict *verdict)
 {
     switch (t->result) {
     case DNS_TRANSFER_DONE: end_well(job, memo, x, verdict); return PROVIDER_FINISHED;
     case DNS_TRANSFER_REFUSED:
-        if (!x->has_key) return end_rcode(job, x, t->rcode, verdict);
+        if (!x->has_key) return rfc2136_end_rcode(job, x, t->rcode, verdict);
         if (t->trust != DNS_TRUST_SIGNED) {
-            return end_untrusted(job, x, t->trust, t->rcode, t->tsig_error, verdict);
+            return rfc2136_end_untrusted(job, x, t->trust, t->rcode, t->tsig_error, verdict);
         }
         if (t->tsig_error == DNS_TSIG_BADTIME) {
             return on_bad_time(job, memo, x, t->server_time_s, next, verdict);
         }
-        if (t->tsig_error != DNS_TSIG_OK) return end_tsig_error(job, x, t->tsig_error, verdict);
-        return end_rcode(job, x, t->rcode, verdict);
+        if (t->tsig_error != DNS_TSIG_OK)
+            return rfc2136_end_tsig_error(job, x, t->tsig_error, verdict);
+        return rfc2136_end_rcode(job, x, t->rcode, verdict);
     case DNS_TRANSFER_UNTRUSTED:
-        return end_untrusted(job, x, t->trust, t->rcode, t->tsig_error, verdict);
+        return rfc2136_end_untrusted(job, x, t->trust, t->rcode, t->tsig_error, verdict);
     case DNS_TRANSFER_MORE: /* the connection ended early */
     case DNS_TRANSFER_MALFORMED:
     case DNS_TRANSFER_STOPPED: break;
     }
-    return end_malformed(job, x, verdict);
+    return rfc2136_end_malformed(job, x, verdict);
 }
 
 static enum provider_next on_transfer(const struct dns_job *job, struct dns_memo *memo,
-                                      struct exchange *x, struct text answers,
+                                      struct rfc2136_exchange *x, struct text answers,
                                       struct provider_call *next, struct dns_verdict *verdict)
 {
     unsigned room_count = answer_count(answers);
@@ -494,7 +345,7 @@ static enum provider_next on_transfer(const struct dns_job *job, struct dns_memo
     struct dns_transfer t;
     const struct dns_tsig_key *key = x->has_key ? &x->key : NULL;
     if (!dns_transfer_begin(&t, memo->message_id, job->zone, key, x->has_key ? &mac : NULL)) {
-        return end_malformed(job, x, verdict);
+        return rfc2136_end_malformed(job, x, verdict);
     }
     const uint8_t *data;
     size_t bytes;
@@ -515,9 +366,9 @@ static enum provider_next on_transfer(const struct dns_job *job, struct dns_memo
 
 /* Reads the credentials. False with *reason when they cannot be used. */
 static bool exchange_open(const struct dns_job *job, const struct dns_memo *memo,
-                          struct exchange *x, struct text *reason)
+                          struct rfc2136_exchange *x, struct text *reason)
 {
-    *x = (struct exchange){
+    *x = (struct rfc2136_exchange){
         .server = provider_credential(job, TEXT("server")),
         .key_name = provider_credential(job, TEXT("key_name")),
         .now_s = (uint64_t)((int64_t)job->now_ms + memo->clock_offset_ms) / 1000,
@@ -531,7 +382,8 @@ static bool exchange_open(const struct dns_job *job, const struct dns_memo *memo
 }
 
 static enum provider_next rfc2136_round(const struct dns_job *job, struct dns_memo *memo,
-                                        struct exchange *x, const struct provider_answer *last,
+                                        struct rfc2136_exchange *x,
+                                        const struct provider_answer *last,
                                         struct provider_call *next, struct dns_verdict *verdict)
 {
     if (last == NULL) return send_request(job, memo, x, next, verdict);
@@ -554,7 +406,7 @@ static enum provider_next rfc2136_step(const struct dns_job *job, struct dns_mem
                                        struct provider_call *next, struct dns_verdict *verdict)
 {
     *verdict = (struct dns_verdict){.class = CLASS_OK, .retry_after_ms = -1};
-    struct exchange x;
+    struct rfc2136_exchange x;
     struct text reason = TEXT("");
     enum provider_next what;
     if (exchange_open(job, memo, &x, &reason)) {

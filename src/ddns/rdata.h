@@ -1,9 +1,7 @@
-/* The data of DNS records, and DNS names, between what people type and what goes over the wire.
- *
- * Three forms of one thing:
+/* The data of DNS records, between what people type and what goes over the wire. Two forms of one
+ * thing:
  *   value   what stands in a record's `value` field (much as in a zone file, RFC 1035 section 5.1);
- *   wire    the bytes of RDATA or of a name, uncompressed when we write, decompressed when we read;
- *   text    a name in small letters without its trailing dot; the root alone is ".".
+ *   wire    the bytes of RDATA, names in it uncompressed when we write, decompressed when we read.
  *
  * Values by type; MX and SRV keep their priority in a field of its own:
  *   A      203.0.113.7                 AAAA  2001:db8::7 in any RFC 4291 form
@@ -13,8 +11,8 @@
  *   TXT    raw text, cut into strings of 255 bytes; or, when it begins with a double quote, one
  *          or more quoted strings of at most 255 bytes with the escapes \" and \\ and \DDD (a
  *          decimal byte)
- * Names in values are always absolute: "mail" never means "mail" within the zone. MX and SRV take
- * "." for "no such service" (RFC 7505, RFC 2782).
+ * Names in values (dns_name.h) are always absolute: "mail" never means "mail" within the zone. MX
+ * and SRV take "." for "no such service" (RFC 7505, RFC 2782).
  *
  * Everything is pure: caller's buffers, no allocation, no state. Any input may be hostile.
  * Reasons are sentences with static storage that go on from the field's name ("must be ...");
@@ -25,14 +23,9 @@
 #include "core/text.h"
 
 enum {
-    DNS_NAME_MAX = 253,      /* bytes of a name's text, no trailing dot (RFC 1035 section 2.3.4) */
-    DNS_NAME_SIZE = 254,     /* the same with a closing zero byte */
-    DNS_NAME_WIRE_MAX = 255, /* bytes on the wire, with length bytes and the root's zero */
-    DNS_NAME_SHOWN_SIZE = 1024, /* a name off the wire, every byte escaped, and a zero byte */
-    DNS_LABEL_MAX = 63,         /* bytes between two dots */
-    RDATA_BYTES_MAX = 4096,     /* of the data we write; RFC 1035 would allow 65535 */
-    RDATA_TXT_MAX = 4080,       /* bytes of text that fill it: 16 strings of 255 */
-    RDATA_VALUE_SIZE = 16400    /* the value of any data of RDATA_BYTES_MAX, and a zero byte */
+    RDATA_BYTES_MAX = 4096,  /* of the data we write; RFC 1035 would allow 65535 */
+    RDATA_TXT_MAX = 4080,    /* bytes of text that fill it: 16 strings of 255 */
+    RDATA_VALUE_SIZE = 16400 /* the value of any data of RDATA_BYTES_MAX, and a zero byte */
 };
 
 /* IANA numbers. The first eight have values; the others only occur in messages. */
@@ -57,43 +50,6 @@ const char *dns_type_name(unsigned type);
 bool dns_type_from_name(struct text name, enum dns_type *type);
 /* True for the eight types whose data this file reads and writes. */
 bool dns_type_has_rdata(unsigned type);
-
-/* A zone or full host name: letters, digits, hyphens (inside) and underscores in labels of 1 to
- * 63, at most 253 in all, a trailing dot allowed, no IP address. Names with other letters are
- * refused: they must come in their xn-- form (RFC 5890). */
-bool dns_name_check(struct text name, struct text *reason);
-
-/* A record's name within its zone: "@" (the zone itself), "*", "*.a", "www", "a.b",
- * "_acme-challenge". */
-bool dns_owner_check(struct text owner, struct text *reason);
-
-/* The full name of an owner in a zone: small letters, no trailing dot, closing zero byte. Empty
- * text when it grows past DNS_NAME_MAX or either part is empty; neither part is checked
- * otherwise. */
-struct text dns_name_join(struct text owner, struct text zone, char out[DNS_NAME_SIZE]);
-
-/* The way back: the part of name in front of zone, "@" for the zone itself. Points into name.
- * False when name is not within zone. Case and trailing dots make no difference. */
-bool dns_name_split(struct text name, struct text zone, struct text *owner);
-
-/* Equal as DNS sees it: case and one trailing dot make no difference. */
-bool dns_name_equal(struct text a, struct text b);
-
-/* Text to wire, in small letters. Takes any bytes a server may hold (\DDD and \. escapes), not
- * only those of dns_name_check(). False when a label or the name is too long, empty, or has a
- * raw blank or control. */
-bool dns_name_to_wire(struct text name, uint8_t wire[DNS_NAME_WIRE_MAX], size_t *wire_bytes);
-
-/* Reads the name at *offset of a message, following compression pointers (RFC 1035 section
- * 4.1.4), which must point strictly backwards, so a loop cannot be written. The wire form comes
- * out in small letters; *offset moves behind the name. False, with *offset untouched, when
- * anything is out of bounds. */
-bool dns_name_from_wire(const uint8_t *message, size_t message_bytes, size_t *offset,
-                        uint8_t wire[DNS_NAME_WIRE_MAX], size_t *wire_bytes);
-
-/* Wire (as dns_name_from_wire() gave it) to text with a closing zero byte; odd bytes come as
- * \DDD. */
-struct text dns_name_show(const uint8_t *wire, size_t wire_bytes, char out[DNS_NAME_SHOWN_SIZE]);
 
 /* Whether a person may enter this value. Stricter than rdata_to_wire(): targets must pass
  * dns_name_check() and have a dot, since a single word is nearly always a name meant within the

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "core/log.h"
-#include "ddns/dns_message.h"
+#include "ddns/dns_transfer.h"
 #include "serve/serve.h"
 
 static const uint64_t wake_most_ms = 60000; /* the wall clock may be set meanwhile: look again */

@@ -90,7 +90,11 @@ class Knot:
             self.process.wait()
 
     def freeze(self):
+        """Stops every thread; returns when the kernel has done it, which may take a moment on a busy machine."""
         self.process.send_signal(signal.SIGSTOP)
+        threads = Path(f"/proc/{self.process.pid}/task")
+        stopped = lambda: all(t.read_text().rsplit(")", 1)[1].split()[0] == "T" for t in threads.glob("*/stat"))
+        wait_until(stopped, 5, "knotd stands still")
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)

@@ -1,9 +1,10 @@
-/* ddns/dns_message.c: UPDATE bytes against the shared vectors, replies, TSIG and transfers.
+/* ddns/dns_message.c, dns_tsig.c, dns_transfer.c: UPDATE bytes against the shared vectors, replies,
+ * TSIG and transfers.
  *
  * The vectors stand in $HOMEPORT_SHARED/protocols/vectors (../shared when unset, from the
  * project's root). Replies were made once by dnspython 2.9.2, as a second opinion on TSIG; odd
  * and hostile ones are made here by a small server of our own. */
-#include "ddns/dns_message.h"
+#include "ddns/dns_transfer.h"
 
 #include "unit.h"
 

@@ -1,4 +1,5 @@
-/* ddns/rdata.c: names, and values of the eight types between people and the wire. */
+/* ddns/dns_name.c and rdata.c: names, and values of the eight types between people and the wire. */
+#include "ddns/dns_name.h"
 #include "ddns/rdata.h"
 
 #include "unit.h"
