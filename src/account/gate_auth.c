@@ -177,9 +177,15 @@ static enum err token_check(struct auth_cache *cache, const struct reader *snaps
 
 /* ---- the cache ------------------------------------------------------------------------------------ */
 
+/* Over the end of the credential: in a good one that is the signature, or the secret, and tells it from all
+ * others; the entry found is compared whole in any case. */
 static uint64_t hash_of(const struct auth_cache *cache, struct text credential)
 {
+    enum { END_BYTES = 48 };
     uint64_t hash;
+    if (credential.bytes > END_BYTES) {
+        credential = (struct text){credential.data + credential.bytes - END_BYTES, END_BYTES};
+    }
     uint8_t bytes[crypto_shorthash_BYTES];
     static_assert(sizeof hash == sizeof bytes, "SipHash has 64 bits");
     crypto_shorthash(bytes, (const uint8_t *)credential.data, credential.bytes, cache->hash_key);

@@ -34,17 +34,31 @@ static void digits_put(char *out, unsigned width, uint64_t value)
     }
 }
 
+/* The date's ten characters and the T. Most records of an answer were written on the same few days: each
+ * thread remembers the last one it was asked for. */
+static void date_to_text(uint64_t days, char out[11])
+{
+    static _Thread_local uint64_t known_days = UINT64_MAX;
+    static _Thread_local char known[11];
+    if (days != known_days) {
+        int64_t year;
+        unsigned month, day;
+        date_of((int64_t)days, &year, &month, &day);
+        memcpy(known, "0000-00-00T", 11);
+        digits_put(known, 4, (uint64_t)year);
+        digits_put(known + 5, 2, month);
+        digits_put(known + 8, 2, day);
+        known_days = days;
+    }
+    memcpy(out, known, 11);
+}
+
 void time_to_text(uint64_t ms, char out[TIME_TEXT_BYTES])
 {
-    int64_t year;
-    unsigned month, day;
     if (ms >= SECONDS_END * 1000u) ms = SECONDS_END * 1000u - 1; /* only from a damaged record */
-    uint64_t of_day = ms % 86400000;
-    date_of((int64_t)(ms / 86400000), &year, &month, &day);
-    memcpy(out, "0000-00-00T00:00:00.000Z", TIME_TEXT_BYTES);
-    digits_put(out, 4, (uint64_t)year);
-    digits_put(out + 5, 2, month);
-    digits_put(out + 8, 2, day);
+    uint32_t of_day = (uint32_t)(ms % 86400000);
+    date_to_text(ms / 86400000, out);
+    memcpy(out + 11, "00:00:00.000Z", TIME_TEXT_BYTES - 11);
     digits_put(out + 11, 2, of_day / 3600000);
     digits_put(out + 14, 2, of_day / 60000 % 60);
     digits_put(out + 17, 2, of_day / 1000 % 60);

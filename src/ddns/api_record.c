@@ -171,6 +171,8 @@ static void let_go(struct step *step, const struct dns_record *before, struct dn
     record_unwants(step, before, domain);
     record->pushed_value = TEXT_NONE;
     record->pushed_priority = 0;
+    record->tried_value = TEXT_NONE;
+    record->tried_priority = 0;
     record->provider_id = TEXT_NONE;
     record->is_ours = false;
     record->synced_at = 0;

@@ -34,6 +34,8 @@ enum err source_of(const struct reader *reader, const struct caller *caller, uin
 void record_wants(struct step *step, struct dns_record *record, const struct domain *domain, enum change_reason reason);
 /* What homeport wrote at the provider under the record's present name and type is to be taken away. */
 void record_unwants(struct step *step, const struct dns_record *record, const struct domain *domain);
+/* The same for a value that was sent and may or may not have arrived, unless it is the one known to be there. */
+void record_unwants_tried(struct step *step, const struct dns_record *record, const struct domain *domain);
 /* Removes the record, its open task and, bounded by one sweep, its history. */
 void record_delete(struct step *step, const struct dns_record *record, const struct domain *domain, bool at_provider);
 /* The value that an address gives this record; empty when the family or the suffix does not fit. */

@@ -9,7 +9,7 @@
 
 #include "core/turn.h"
 
-enum { SIBLINGS_MAX = 64, ANSWER_BYTES_MAX = 1 << 20, TRANSFER_BYTES_MAX = 8 << 20 };
+enum { PLACE_WAIT_MS = 250, SIBLINGS_MAX = 64, ANSWER_BYTES_MAX = 1 << 20, TRANSFER_BYTES_MAX = 8 << 20 };
 
 /* ---- the job -------------------------------------------------------------------------------------- */
 
@@ -67,6 +67,74 @@ bool job_prepare(const struct job_context *context, enum dns_action action, cons
     job->previous_priority = (uint16_t)record->pushed_priority;
     job->provider_id = record->provider_id;
     add_siblings(context, record, job);
+    return true;
+}
+
+/* ---- one at a time at a place --------------------------------------------------------------------- */
+
+/* Stands for a name and type of a domain (FNV-1a); never 0. */
+static uint64_t place_of(const struct dns_record *record)
+{
+    uint64_t place = UINT64_C(14695981039346656037) ^ record->type;
+    for (size_t i = 0; i < record->name.bytes; i++) {
+        place = (place ^ (uint8_t)ascii_lower(record->name.data[i])) * UINT64_C(1099511628211);
+    }
+    return place | 1;
+}
+
+/* A push tells the whole set of a name and type: two under way at once could overtake each other, and the older
+ * one's set would win. So the later one waits, without counting that as a try. */
+static bool must_wait(struct step *step, struct task *task, const struct dns_record *record)
+{
+    struct walk walk;
+    struct task other;
+    uint64_t id, place = place_of(record), failures = task->failures;
+    struct text error = task->error_message;
+    bool is_taken = false;
+    walk_begin(&walk, &step->read, &task_by_running, &(struct task){.running_lane = task->lane_id}, 0, false);
+    while (!is_taken && walk_next(&walk, &id)) {
+        is_taken = id != task->id && task_get(&step->read, id, &other) == OK && other.place == place;
+    }
+    walk_end(&walk);
+    task->place = place;
+    task_put(step, task);
+    if (!is_taken) return false;
+    task->attempts--;
+    task_again(step, task, step->now_ms + PLACE_WAIT_MS);
+    task->failures = failures;
+    task->error_message = error;
+    task_put(step, task);
+    return true;
+}
+
+/* Notes what is about to be sent. What was sent before and never confirmed is taken away when it is another. */
+static void note_tried(struct step *step, struct dns_record *record, const struct domain *domain)
+{
+    bool is_same = record->tried_priority == record->priority && text_equal(record->tried_value, record->value);
+    if (is_same) return;
+    record_unwants_tried(step, record, domain);
+    record->tried_value = record->value;
+    record->tried_priority = record->priority;
+    dns_record_put(step, record);
+}
+
+/* Another record wants the very value that is to be taken away: from now on it answers for it. */
+static bool is_wanted_again(struct step *step, const struct dns_record *gone)
+{
+    struct walk walk;
+    struct dns_record other;
+    uint64_t id;
+    bool is = false;
+    walk_begin(&walk, &step->read, &dns_record_by_name, gone, 0, false);
+    while (!is && walk_next(&walk, &id)) {
+        if (dns_record_get(&step->read, id, &other) != OK || other.type != gone->type || !other.is_active) continue;
+        is = rdata_equal((enum dns_type)gone->type, other.value, gone->pushed_value);
+    }
+    walk_end(&walk);
+    if (!is) return false;
+    other.tried_value = gone->pushed_value;
+    other.tried_priority = gone->pushed_priority;
+    dns_record_put(step, &other);
     return true;
 }
 
@@ -139,10 +207,16 @@ static void push_succeeded(struct step *step, struct task *task, struct dns_reco
                            const struct dns_record *pushed, const struct dns_verdict *verdict)
 {
     bool is_written = verdict->class == CLASS_OK || verdict->has_written;
-    record->pushed_value = pushed->value;
-    record->pushed_priority = pushed->priority;
-    record->is_ours = record->is_ours || is_written;
-    if (verdict->provider_id.bytes > 0) record->provider_id = arena_text(step->arena, verdict->provider_id);
+    /* Renamed meanwhile: what was written under the old name has its removal waiting. */
+    bool is_same_place = place_of(record) == place_of(pushed);
+    if (is_same_place) {
+        record->pushed_value = pushed->value;
+        record->pushed_priority = pushed->priority;
+        record->tried_value = TEXT_NONE;
+        record->tried_priority = 0;
+        record->is_ours = record->is_ours || is_written;
+        if (verdict->provider_id.bytes > 0) record->provider_id = arena_text(step->arena, verdict->provider_id);
+    }
     record->synced_at = step->now_ms;
     record->last_error = TEXT_NONE;
     add_history(step, task, pushed, is_written ? push_result_ok : push_result_unchanged, verdict->answer, TEXT_NONE);
@@ -344,11 +418,21 @@ enum err dns_push_run(struct step *step, struct task *task)
         push_ended(step, task, &domain, &record, &verdict);
         return OK;
     }
+    if (must_wait(step, task, &record)) return OK;
+    note_tried(step, &record, &domain);
     return begin(step, task, record_encode(&dns_record_type, &record, TEXT_NONE, step->arena));
 }
 
 enum err dns_remove_run(struct step *step, struct task *task)
 {
+    struct work work;
+    if (work_of(step, task, TEXT_NONE, &work) && work.snapshot.bytes > 0) {
+        if (must_wait(step, task, &work.record)) return OK;
+        if (is_wanted_again(step, &work.record)) {
+            task_complete(step, task, TEXT("Another record has that value"));
+            return OK;
+        }
+    }
     return begin(step, task, TEXT_NONE);
 }
 

@@ -49,10 +49,12 @@ static bool open_task_of(const struct step *step, const struct dns_record *recor
     return task_is_open(task);
 }
 
+/* A push under way is let run to its answer, though nobody waits for it: what follows at the same place must not
+ * overtake it. */
 static void drop_task(struct step *step, struct dns_record *record)
 {
     struct task task;
-    if (open_task_of(step, record, &task)) task_cancel(step, &task);
+    if (open_task_of(step, record, &task) && task.status == task_status_pending) task_cancel(step, &task);
     record->task_id = 0;
 }
 
@@ -90,9 +92,8 @@ void record_wants(struct step *step, struct dns_record *record, const struct dom
 }
 
 /* The removal carries all it needs: neither the record nor, perhaps, its domain will be in the store. */
-void record_unwants(struct step *step, const struct dns_record *record, const struct domain *domain)
+static void remove_pushed(struct step *step, const struct dns_record *record, const struct domain *domain)
 {
-    if (!record->is_ours || record->pushed_value.bytes == 0) return;
     struct text zone = record_encode(&domain_type, domain, TEXT_NONE, step->arena);
     struct text gone = record_encode(&dns_record_type, record, TEXT_NONE, step->arena);
     char *args = arena_alloc(step->arena, 4 + zone.bytes + gone.bytes);
@@ -104,6 +105,24 @@ void record_unwants(struct step *step, const struct dns_record *record, const st
     struct task task = {.kind = task_kind_dns_remove, .user_id = record->user_id, .target_id = record->id,
                         .lane_id = record->domain_id, .args = {args, 4 + zone.bytes + gone.bytes}};
     task_new(step, &task, step->now_ms);
+}
+
+void record_unwants_tried(struct step *step, const struct dns_record *record, const struct domain *domain)
+{
+    struct dns_record tried = *record;
+    bool is_pushed = record->is_ours && record->tried_priority == record->pushed_priority &&
+                     text_equal(record->tried_value, record->pushed_value);
+    if (record->tried_value.bytes == 0 || is_pushed) return;
+    tried.pushed_value = record->tried_value;
+    tried.pushed_priority = record->tried_priority;
+    tried.is_ours = true;
+    remove_pushed(step, &tried, domain);
+}
+
+void record_unwants(struct step *step, const struct dns_record *record, const struct domain *domain)
+{
+    if (record->is_ours && record->pushed_value.bytes > 0) remove_pushed(step, record, domain);
+    record_unwants_tried(step, record, domain);
 }
 
 void record_delete(struct step *step, const struct dns_record *record, const struct domain *domain, bool at_provider)
@@ -166,8 +185,9 @@ static enum err fan(struct step *step, struct task *task, const struct record_in
     if (count < FAN_RECORDS_MAX) {
         task_complete(step, task, TEXT_NONE);
     } else {
+        /* The rest in later turns: the first pushes go out now, and other requests are not kept waiting. */
         task->cursor = ids[count - 1];
-        task_again(step, task, step->now_ms);
+        task_again(step, task, step->now_ms + 1);
     }
     return OK;
 }

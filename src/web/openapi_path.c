@@ -240,7 +240,7 @@ static void envelope_schema(struct json *json, const struct route *route)
 
 static void success_write(struct json *json, const struct route *route)
 {
-    char key[8];
+    char key[16];
     struct text type = route->gives == GIVES_OTHER ? route->content_type : TEXT("application/json");
     bool has_tag = route->gives == GIVES_ONE ? route->given->table != 0 : openapi_has_etag(route);
     snprintf(key, sizeof key, "%u", route->status);

@@ -3,7 +3,7 @@
  *   1  a transfer's stream of messages with two bytes of length each, with and without a key
  *   2  the same, each message signed here, so that what follows a good signature is reached
  *   3  a value of the type in the second byte: what a person may enter must survive every trip
- * Besides not crashing, promises of rdata.h, dns_name.h, dns_message.h, dns_tsig.h and dns_transfer.h are held to,
+ * Besides not crashing, promises of rdata.h, dns_name.h and the headers of DNS messages are held to,
  * by abort(). */
 #include "ddns/dns_transfer.h"
 
