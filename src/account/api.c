@@ -41,7 +41,8 @@ enum { KEY_SECRET_BYTES = 32 };
 enum err api_key_list(struct view *view, const struct call *call, struct reply *reply)
 {
     const struct api_key like = {.user_id = view->caller.user_id};
-    return reply_listing(view, call, reply, &(struct listing){&api_key_type, &api_key_by_user, &like, false});
+    return reply_listing(view, call, reply,
+                         &(struct listing){&api_key_type, &api_key_by_user, &like, false});
 }
 
 /* hp_<id>_<secret>. The secret stands only here; its hash is what is stored. */

@@ -95,7 +95,9 @@ static const struct {
 } scopes[] = {
 #define FAMILY(name) \
     {TEXT_INIT(#name ":read"), (uint32_t)1 << (2 + 2 * SCOPE_##name)}, \
-        {TEXT_INIT(#name ":write"), (uint32_t)3 << (2 + 2 * SCOPE_##name)}
+    { \
+        TEXT_INIT(#name ":write"), (uint32_t)3 << (2 + 2 * SCOPE_##name) \
+    }
     {TEXT_INIT("read"), RIGHT_READ},
     {TEXT_INIT("write"), RIGHT_READ | RIGHT_WRITE},
     FAMILY(accounts),

@@ -45,7 +45,8 @@ static struct failures_of *find(struct failures *failures, const struct ip_addre
     return NULL;
 }
 
-uint64_t failures_of_ip(struct failures *failures, struct text ip, uint64_t window_ms, uint64_t now_ms)
+uint64_t failures_of_ip(struct failures *failures, struct text ip, uint64_t window_ms,
+                        uint64_t now_ms)
 {
     struct ip_address address;
     struct failures_of *spare;
@@ -54,7 +55,8 @@ uint64_t failures_of_ip(struct failures *failures, struct text ip, uint64_t wind
     return item == NULL ? 0 : item->count;
 }
 
-uint64_t failures_add(struct failures *failures, struct text ip, uint64_t window_ms, uint64_t now_ms)
+uint64_t failures_add(struct failures *failures, struct text ip, uint64_t window_ms,
+                      uint64_t now_ms)
 {
     struct ip_address address;
     struct failures_of *spare;

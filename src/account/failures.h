@@ -22,8 +22,10 @@ struct failures {
 
 void failures_init(struct failures *failures, const uint8_t key[16]);
 /* How many in the window that runs; 0 for what is no address. */
-uint64_t failures_of_ip(struct failures *failures, struct text ip, uint64_t window_ms, uint64_t now_ms);
+uint64_t failures_of_ip(struct failures *failures, struct text ip, uint64_t window_ms,
+                        uint64_t now_ms);
 /* One more; the count with it. */
-uint64_t failures_add(struct failures *failures, struct text ip, uint64_t window_ms, uint64_t now_ms);
+uint64_t failures_add(struct failures *failures, struct text ip, uint64_t window_ms,
+                      uint64_t now_ms);
 
 #endif

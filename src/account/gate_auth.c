@@ -8,8 +8,8 @@
 #include "account/token.h"
 
 enum {
-    PROBES = 8,                  /* places a credential may have */
-    CREDENTIAL_BYTES_MAX = 512,  /* longer ones are verified each time; ours have about 330 */
+    PROBES = 8,                 /* places a credential may have */
+    CREDENTIAL_BYTES_MAX = 512, /* longer ones are verified each time; ours have about 330 */
     BASIC_BYTES_MAX = 512,
     USED_KEYS_MAX = 256,
     USED_EVERY_MS = 60000
@@ -20,7 +20,7 @@ struct auth_entry {
     uint64_t expires_ms; /* of the token or key, or of the session when that is earlier */
     uint64_t generation; /* of the store in which the rows behind it were seen to be in order */
     uint64_t used_ms;
-    uint64_t noted_ms;   /* keys: when last_used_at was, or was asked to be, written */
+    uint64_t noted_ms; /* keys: when last_used_at was, or was asked to be, written */
     size_t bytes;
     char credential[CREDENTIAL_BYTES_MAX];
 };
@@ -80,7 +80,8 @@ static bool scheme_take(struct text value, struct text scheme, struct text *rest
     return true;
 }
 
-static enum err credential_of(struct text authorization, struct text x_api_key, struct text *credential)
+static enum err credential_of(struct text authorization, struct text x_api_key,
+                              struct text *credential)
 {
     struct text bearer, key = text_trim(x_api_key);
     if (authorization.bytes == 0 && key.bytes == 0) return ERR_NOT_SIGNED_IN;
@@ -108,7 +109,8 @@ static enum err user_check(const struct reader *snapshot, struct caller *caller)
     return OK;
 }
 
-static enum err session_check(const struct reader *snapshot, uint64_t now_ms, struct auth_entry *entry)
+static enum err session_check(const struct reader *snapshot, uint64_t now_ms,
+                              struct auth_entry *entry)
 {
     struct session session;
     enum err e = session_get(snapshot, entry->caller.session_id, &session);
@@ -154,8 +156,8 @@ static enum err key_check(const struct reader *snapshot, uint64_t now_ms, struct
     return e == ERR_TOKEN_REVOKED ? ERR_KEY_INVALID : e;
 }
 
-static enum err token_check(struct auth_cache *cache, const struct reader *snapshot, uint64_t now_ms,
-                            const struct secrets *secrets, struct text credential,
+static enum err token_check(struct auth_cache *cache, const struct reader *snapshot,
+                            uint64_t now_ms, const struct secrets *secrets, struct text credential,
                             struct auth_entry *entry)
 {
     struct token_claims claims;
@@ -213,7 +215,8 @@ static bool is_same(const char *a, const char *b, size_t bytes)
 }
 
 /* The credential's entry, or NULL. */
-static struct auth_entry *entry_find(struct auth_cache *cache, uint64_t hash, struct text credential)
+static struct auth_entry *entry_find(struct auth_cache *cache, uint64_t hash,
+                                     struct text credential)
 {
     for (unsigned i = 0; i < PROBES; i++) {
         unsigned place = place_of(cache, hash, i);
@@ -266,9 +269,9 @@ bool auth_take_used_key(struct auth_cache *cache, uint64_t *key_id)
 }
 
 /* Not in the cache, or expired there: verified from the ground up, and kept when it fits. */
-static enum err check_anew(struct auth_cache *cache, const struct reader *snapshot, uint64_t generation,
-                           uint64_t now_ms, const struct secrets *secrets, struct text credential,
-                           uint64_t hash, struct caller *caller)
+static enum err check_anew(struct auth_cache *cache, const struct reader *snapshot,
+                           uint64_t generation, uint64_t now_ms, const struct secrets *secrets,
+                           struct text credential, uint64_t hash, struct caller *caller)
 {
     struct auth_entry fresh = {.generation = generation, .bytes = credential.bytes};
     enum err e = is_key(credential)
@@ -312,9 +315,9 @@ static enum err check(struct auth_cache *cache, const struct reader *snapshot, u
     return OK;
 }
 
-enum err auth_check(struct auth_cache *cache, const struct reader *snapshot, uint64_t store_generation,
-                    uint64_t now_ms, const struct secrets *secrets, struct text authorization,
-                    struct text x_api_key, struct caller *caller)
+enum err auth_check(struct auth_cache *cache, const struct reader *snapshot,
+                    uint64_t store_generation, uint64_t now_ms, const struct secrets *secrets,
+                    struct text authorization, struct text x_api_key, struct caller *caller)
 {
     struct text credential = TEXT_NONE;
     *caller = (struct caller){.user_id = 0};
@@ -331,8 +334,8 @@ enum err auth_check_basic(struct auth_cache *cache, const struct reader *snapsho
     char plain[BASIC_BYTES_MAX];
     size_t bytes = 0;
     if (!scheme_take(authorization, TEXT("Basic"), &encoded)) {
-        return auth_check(cache, snapshot, store_generation, now_ms, secrets, authorization, x_api_key,
-                          caller);
+        return auth_check(cache, snapshot, store_generation, now_ms, secrets, authorization,
+                          x_api_key, caller);
     }
     *caller = (struct caller){.user_id = 0};
     if (x_api_key.bytes > 0) return ERR_BAD_REQUEST;
@@ -343,8 +346,9 @@ enum err auth_check_basic(struct auth_cache *cache, const struct reader *snapsho
     }
     struct text key = {plain, bytes};
     text_cut(&key, ':');
-    enum err e = !is_key(key) ? ERR_KEY_INVALID
-                              : check(cache, snapshot, store_generation, now_ms, secrets, key, caller);
+    enum err e = !is_key(key)
+                     ? ERR_KEY_INVALID
+                     : check(cache, snapshot, store_generation, now_ms, secrets, key, caller);
     sodium_memzero(plain, sizeof plain);
     return e;
 }

@@ -31,9 +31,9 @@ void auth_cache_free(struct auth_cache *cache);
  *   ERR_KEY_INVALID      unknown, revoked or expired API key
  *   ERR_USER_INACTIVE    the account is switched off
  * or the store's error. `snapshot` must be of the generation given; `secrets` the same in every call. */
-enum err auth_check(struct auth_cache *cache, const struct reader *snapshot, uint64_t store_generation,
-                    uint64_t now_ms, const struct secrets *secrets, struct text authorization,
-                    struct text x_api_key, struct caller *caller);
+enum err auth_check(struct auth_cache *cache, const struct reader *snapshot,
+                    uint64_t store_generation, uint64_t now_ms, const struct secrets *secrets,
+                    struct text authorization, struct text x_api_key, struct caller *caller);
 
 /* The same for routers that speak dyndns2: also takes Basic with any user name and the key as password. */
 enum err auth_check_basic(struct auth_cache *cache, const struct reader *snapshot,

@@ -4,7 +4,8 @@
 #include "account/sign_in.h"
 #include "core/router.h"
 
-enum err oauth_refuse(struct reply *reply, const struct route *route, const char *error, struct text description)
+enum err oauth_refuse(struct reply *reply, const struct route *route, const char *error,
+                      struct text description)
 {
     reply_start(reply, route);
     reply->status = 400;
@@ -38,7 +39,8 @@ static enum err grant_refresh(struct step *s, const struct call *call, struct re
     const struct token_input *in = call->body;
     struct tokens tokens;
     if (in->refresh_token.bytes == 0) {
-        return oauth_refuse(reply, call->route, "invalid_request", TEXT("refresh_token is missing"));
+        return oauth_refuse(reply, call->route, "invalid_request",
+                            TEXT("refresh_token is missing"));
     }
     enum err e = session_refresh(s, call, in->refresh_token, &tokens);
     if (is_of_grant(e)) oauth_refuse(reply, call->route, "invalid_grant", err_info(e)->sentence);
@@ -50,7 +52,8 @@ static enum err grant_password(struct step *s, const struct call *call, struct r
 {
     const struct token_input *in = call->body;
     if (in->username.bytes == 0 || in->password.bytes == 0) {
-        return oauth_refuse(reply, call->route, "invalid_request", TEXT("username and password are needed"));
+        return oauth_refuse(reply, call->route, "invalid_request",
+                            TEXT("username and password are needed"));
     }
     return login_ask(s, call, hash_purpose_token, in->username, in->password);
 }

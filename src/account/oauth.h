@@ -8,6 +8,7 @@
 
 /* Refuses in the words of RFC 6749, 5.2: {"error":...,"error_description":...} with status 400. The
  * description is in ASCII without quotes and backslashes. Returns an error for the handler to return. */
-enum err oauth_refuse(struct reply *reply, const struct route *route, const char *error, struct text description);
+enum err oauth_refuse(struct reply *reply, const struct route *route, const char *error,
+                      struct text description);
 
 #endif

@@ -21,7 +21,8 @@ enum err user_password_change(struct step *s, const struct call *call, struct re
     const struct password_change_input *in = call->body;
     struct text reason;
     struct user user;
-    if (call->caller.session_id == 0) return ERR_FORBIDDEN; /* a key does not know its owner's password */
+    if (call->caller.session_id == 0)
+        return ERR_FORBIDDEN; /* a key does not know its owner's password */
     enum err e = login_may_try(s, call->ip);
     if (e == OK) e = user_get(&s->read, call->caller.user_id, &user);
     if (e != OK) return e;
@@ -32,7 +33,8 @@ enum err user_password_change(struct step *s, const struct call *call, struct re
     struct hash_call ask = {
         .purpose = hash_purpose_rehash,
         .password = in->old_password,
-        .expected = user.password_hash.bytes > 0 ? user.password_hash : password_dummy(s->config, s->arena),
+        .expected =
+            user.password_hash.bytes > 0 ? user.password_hash : password_dummy(s->config, s->arena),
         .next_password = in->new_password,
         .user_id = user.id,
         .session_id = call->caller.session_id,
@@ -43,15 +45,15 @@ enum err user_password_change(struct step *s, const struct call *call, struct re
 static void new_password_hash(struct step *s, const struct hash_answer *answer)
 {
     emit_hash(s, &(struct hash_call){
-        .purpose = hash_purpose_rehash,
-        .exchange = answer->exchange,
-        .password = answer->next_password,
-        .user_id = answer->user_id,
-        .session_id = answer->session_id,
-        .ip = answer->ip,
-        .user_agent = answer->user_agent,
-        .request_id = answer->request_id,
-    });
+                     .purpose = hash_purpose_rehash,
+                     .exchange = answer->exchange,
+                     .password = answer->next_password,
+                     .user_id = answer->user_id,
+                     .session_id = answer->session_id,
+                     .ip = answer->ip,
+                     .user_agent = answer->user_agent,
+                     .request_id = answer->request_id,
+                 });
 }
 
 /* The sign-in that asked must still stand: it may have been signed out, or ended by another change. */

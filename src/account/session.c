@@ -36,7 +36,8 @@ static enum err tokens_make(struct step *s, const struct session *session, const
     *tokens = (struct tokens){
         .access_token = token_make(&key, &claims, s->arena),
         .token_type = TEXT("Bearer"),
-        .expires_in = claims.expires_ms > s->now_ms ? (claims.expires_ms - s->now_ms + 999) / 1000 : 0,
+        .expires_in =
+            claims.expires_ms > s->now_ms ? (claims.expires_ms - s->now_ms + 999) / 1000 : 0,
         .user = user_json(user, s->arena),
     };
     claims.type = TOKEN_REFRESH;
@@ -47,7 +48,8 @@ static enum err tokens_make(struct step *s, const struct session *session, const
 }
 
 /* A new refresh token for the session, from now on the only one in force. */
-static void session_renew(struct step *s, struct session *session, struct text ip, struct text user_agent)
+static void session_renew(struct step *s, struct session *session, struct text ip,
+                          struct text user_agent)
 {
     session->previous_id = session->refresh_id;
     session->refresh_id = step_id(s);
@@ -71,8 +73,8 @@ static void remove_stale(struct step *s, uint64_t user_id)
     walk_end(&walk);
 }
 
-enum err session_open(struct step *s, const struct user *user, struct text ip, struct text user_agent,
-                      struct tokens *tokens)
+enum err session_open(struct step *s, const struct user *user, struct text ip,
+                      struct text user_agent, struct tokens *tokens)
 {
     struct session session = {.id = step_id(s), .user_id = user->id, .created_at = s->now_ms};
     remove_stale(s, user->id);
@@ -95,7 +97,8 @@ void session_end_all(struct step *s, uint64_t user_id, uint64_t kept_id)
 
 /* ---- handlers ------------------------------------------------------------------------------------- */
 
-static enum err refresh_token_read(const struct step *s, struct text token, struct token_claims *claims)
+static enum err refresh_token_read(const struct step *s, struct text token,
+                                   struct token_claims *claims)
 {
     struct token_key key;
     token_key_init(&key, s->secrets->token_key, sizeof s->secrets->token_key);
@@ -111,7 +114,8 @@ static bool is_in_grace(const struct step *s, const struct session *session, uin
     return token_id == session->previous_id && s->now_ms < until_ms;
 }
 
-enum err session_refresh(struct step *s, const struct call *call, struct text token, struct tokens *tokens)
+enum err session_refresh(struct step *s, const struct call *call, struct text token,
+                         struct tokens *tokens)
 {
     struct token_claims claims;
     struct session session;
@@ -124,12 +128,14 @@ enum err session_refresh(struct step *s, const struct call *call, struct text to
     e = user_get(&s->read, session.user_id, &user);
     if (e != OK) return e == ERR_NOT_FOUND ? ERR_TOKEN_REVOKED : e;
 
-    s->caller.user_id = user.id; /* for the audit log: the token says who, though nobody is signed in */
+    s->caller.user_id =
+        user.id; /* for the audit log: the token says who, though nobody is signed in */
     bool is_spent = claims.token_id != session.refresh_id;
     if (is_spent && !is_in_grace(s, &session, claims.token_id)) {
         session_remove(s, session.id);
-        log_line(LOG_WARNING, "a refresh token was used twice; its sign-in is ended", LOG_ID("user_id", user.id),
-                 LOG_ID("session_id", session.id), LOG_TEXT("ip", call->ip), LOG_END);
+        log_line(LOG_WARNING, "a refresh token was used twice; its sign-in is ended",
+                 LOG_ID("user_id", user.id), LOG_ID("session_id", session.id),
+                 LOG_TEXT("ip", call->ip), LOG_END);
         return ERR_REFRESH_REUSED;
     }
     if (!user.is_active) return ERR_USER_INACTIVE;
@@ -171,7 +177,8 @@ enum err user_logout(struct step *s, const struct call *call, struct reply *repl
 enum err session_list(struct view *view, const struct call *call, struct reply *reply)
 {
     const struct session like = {.user_id = view->caller.user_id};
-    return reply_listing(view, call, reply, &(struct listing){&session_type, &session_by_user, &like, true});
+    return reply_listing(view, call, reply,
+                         &(struct listing){&session_type, &session_by_user, &like, true});
 }
 
 enum err session_end(struct step *s, const struct call *call, struct reply *reply)

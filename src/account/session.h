@@ -12,12 +12,13 @@
 #include "core/step.h"
 
 /* Signs a user in; *tokens is in the step's arena. */
-enum err session_open(struct step *s, const struct user *user, struct text ip, struct text user_agent,
-                      struct tokens *tokens);
+enum err session_open(struct step *s, const struct user *user, struct text ip,
+                      struct text user_agent, struct tokens *tokens);
 
 /* A new pair for a refresh token. After ERR_REFRESH_REUSED the step must be kept, not refused: it ends the
  * sign-in. */
-enum err session_refresh(struct step *s, const struct call *call, struct text token, struct tokens *tokens);
+enum err session_refresh(struct step *s, const struct call *call, struct text token,
+                         struct tokens *tokens);
 
 /* All of a user's sessions but `kept_id` (0: none is kept). */
 void session_end_all(struct step *s, uint64_t user_id, uint64_t kept_id);

@@ -61,7 +61,8 @@ enum err setup(struct step *s, const struct call *call, struct reply *reply)
         .password = in->password,
     };
     if (account_has_admin(&s->read)) return ERR_NOT_FOUND;
-    if (!account_try_setup_token(core_account(s->core), in->token, s->now_ms)) return ERR_SETUP_TOKEN;
+    if (!account_try_setup_token(core_account(s->core), in->token, s->now_ms))
+        return ERR_SETUP_TOKEN;
     return account_ask(s, call, reply, &ask);
 }
 
@@ -111,8 +112,8 @@ enum err login_may_try(struct step *s, struct text ip)
     return is_banned ? ERR_TOO_MANY : OK;
 }
 
-enum err login_ask(struct step *s, const struct call *call, enum hash_purpose purpose, struct text account,
-                   struct text password)
+enum err login_ask(struct step *s, const struct call *call, enum hash_purpose purpose,
+                   struct text account, struct text password)
 {
     struct user user;
     enum err e = login_may_try(s, call->ip);
@@ -142,14 +143,16 @@ enum err login_failed(struct account *self, struct step *s, const struct hash_an
     uint64_t window_ms = s->config->limits_login_window * 1000;
     uint64_t count = failures_add(&self->failures, answer->ip, window_ms, s->now_ms);
     if (count == s->config->limits_login_failures + 1) {
-        log_line(LOG_WARNING, "too many failed sign-ins of one address", LOG_TEXT("ip", answer->ip), LOG_END);
+        log_line(LOG_WARNING, "too many failed sign-ins of one address", LOG_TEXT("ip", answer->ip),
+                 LOG_END);
     }
     return has_failed_too_often(s, count) ? ERR_TOO_MANY : ERR_WRONG_PASSWORD;
 }
 
 /* ---- the second half ------------------------------------------------------------------------------ */
 
-enum err login_done(struct account *self, struct step *s, const struct hash_answer *answer, struct tokens *tokens)
+enum err login_done(struct account *self, struct step *s, const struct hash_answer *answer,
+                    struct tokens *tokens)
 {
     struct user user;
     if (answer->user_id == 0 || !answer->is_match) return login_failed(self, s, answer);
@@ -166,7 +169,8 @@ enum err login_done(struct account *self, struct step *s, const struct hash_answ
     return session_open(s, &user, answer->ip, answer->user_agent, tokens);
 }
 
-static enum err account_made(struct step *s, const struct hash_answer *answer, struct tokens *tokens)
+static enum err account_made(struct step *s, const struct hash_answer *answer,
+                             struct tokens *tokens)
 {
     if (answer->hash.bytes == 0) return ERR_OVERLOADED;
     struct user user = {
@@ -214,13 +218,15 @@ static const struct route *route_of(enum hash_purpose purpose)
     return NULL;
 }
 
-enum err account_on_hash_done(struct account *self, struct step *s, const struct hash_answer *answer)
+enum err account_on_hash_done(struct account *self, struct step *s,
+                              const struct hash_answer *answer)
 {
     struct tokens tokens = {.expires_in = 0};
     s->ip = answer->ip;
     s->request_id = answer->request_id;
     if (answer->purpose == hash_purpose_token || answer->purpose == hash_purpose_rehash) {
-        (answer->purpose == hash_purpose_token ? token_on_hashed : change_on_hashed)(self, s, answer);
+        (answer->purpose == hash_purpose_token ? token_on_hashed : change_on_hashed)(self, s,
+                                                                                     answer);
         return OK;
     }
     const struct route *route = route_of(answer->purpose);

@@ -15,10 +15,11 @@ enum err hash_ask(struct step *s, const struct call *call, struct hash_call *ask
 /* ERR_TOO_MANY when this address has failed too often. */
 enum err login_may_try(struct step *s, struct text ip);
 /* LATER: the password is being verified against that account's, or against nobody's. */
-enum err login_ask(struct step *s, const struct call *call, enum hash_purpose purpose, struct text account,
-                   struct text password);
+enum err login_ask(struct step *s, const struct call *call, enum hash_purpose purpose,
+                   struct text account, struct text password);
 /* Signs in who has the right password. */
-enum err login_done(struct account *self, struct step *s, const struct hash_answer *answer, struct tokens *tokens);
+enum err login_done(struct account *self, struct step *s, const struct hash_answer *answer,
+                    struct tokens *tokens);
 /* Counts a wrong password; what to answer. */
 enum err login_failed(struct account *self, struct step *s, const struct hash_answer *answer);
 

@@ -15,7 +15,8 @@
 static enum err bad_role(struct view *view, const struct call *call, struct reply *reply)
 {
     struct field_errors errors = {.arena = view->arena};
-    field_errors_add(&errors, TEXT("role"), TEXT("must be one of user, operator, admin, super_admin"));
+    field_errors_add(&errors, TEXT("role"),
+                     TEXT("must be one of user, operator, admin, super_admin"));
     reply_error(reply, ERR_BAD_QUERY, &errors, call->request_id);
     return ERR_BAD_QUERY;
 }
@@ -102,7 +103,8 @@ static enum err super_is_left(struct step *s, const struct call *call, const str
     enum err e = has_another_super(s, before->id, &has_another);
     if (e != OK || has_another) return e;
     reply_error_saying(reply, ERR_CONFLICT,
-                       TEXT("This is the last active super_admin: make another one first"), call->request_id);
+                       TEXT("This is the last active super_admin: make another one first"),
+                       call->request_id);
     return ERR_CONFLICT;
 }
 
@@ -116,7 +118,8 @@ enum err user_update(struct step *s, const struct call *call, struct reply *repl
 
     struct user user = before;
     account_take_given(&user_change_type, call->given, call->body, &user_type, &user);
-    if (user.role != before.role && !may_move(&call->caller, before.role, user.role)) return ERR_FORBIDDEN;
+    if (user.role != before.role && !may_move(&call->caller, before.role, user.role))
+        return ERR_FORBIDDEN;
     e = super_is_left(s, call, &before, &user, reply);
     if (e != OK) return e;
     if (account_is_taken(&s->read, &user, user.id)) return ERR_TAKEN;

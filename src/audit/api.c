@@ -36,6 +36,7 @@ enum err audit_head_show(struct view *view, const struct call *call, struct repl
     enum err e = audit_head_read(view->read.txn, &head);
     if (e != OK) return e;
     sodium_bin2hex(hex, sizeof hex, head.hash, sizeof head.hash);
-    reply_one(reply, &audit_state_type, &(struct audit_state){.entries = head.number, .hash = text_of(hex)});
+    reply_one(reply, &audit_state_type,
+              &(struct audit_state){.entries = head.number, .hash = text_of(hex)});
     return OK;
 }

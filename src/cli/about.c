@@ -16,10 +16,11 @@ static const char bearssl_version[] = "0.6";
 int command_version(const struct cli *cli)
 {
     (void)cli;
-    printf("homeport %s (libuv %s, llhttp %d.%d.%d, LMDB %d.%d.%d, libcurl %s, BearSSL %s, libsodium %s, yyjson %s)\n",
-           HOMEPORT_VERSION, uv_version_string(), LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR, LLHTTP_VERSION_PATCH,
-           MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH, LIBCURL_VERSION, bearssl_version,
-           sodium_version_string(), YYJSON_VERSION_STRING);
+    printf(
+        "homeport %s (libuv %s, llhttp %d.%d.%d, LMDB %d.%d.%d, libcurl %s, BearSSL %s, libsodium %s, yyjson %s)\n",
+        HOMEPORT_VERSION, uv_version_string(), LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR,
+        LLHTTP_VERSION_PATCH, MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH,
+        LIBCURL_VERSION, bearssl_version, sodium_version_string(), YYJSON_VERSION_STRING);
     return 0;
 }
 

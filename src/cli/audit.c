@@ -25,7 +25,8 @@ static volatile sig_atomic_t reached; /* low bits of the number of the entry loo
 
 static void on_damage(int signal_number)
 {
-    static const char said[] = "audit log: the store's file is damaged and cannot be read behind entry ";
+    static const char said[] =
+        "audit log: the store's file is damaged and cannot be read behind entry ";
     char digits[16];
     size_t at = sizeof digits;
     unsigned number = (unsigned)reached;
@@ -46,8 +47,8 @@ static bool blame(uint64_t number, const struct audit_entry *entry, const char *
     char at[TIME_TEXT_BYTES + 1] = "", target[WORD_BYTES] = "";
     time_to_text(entry->at, at);
     cli_shown(entry->target, target, sizeof target);
-    fprintf(stderr, "audit log: entry %llu (%s, %s %llu) %s\n", (unsigned long long)number, at, target,
-            (unsigned long long)entry->target_id, what);
+    fprintf(stderr, "audit log: entry %llu (%s, %s %llu) %s\n", (unsigned long long)number, at,
+            target, (unsigned long long)entry->target_id, what);
     return false;
 }
 
@@ -63,7 +64,8 @@ static bool say_missing(uint64_t first, uint64_t last)
 }
 
 /* Whether the stored hash is the one that the entry and the one before it give. */
-static bool has_its_hash(struct chain *chain, const struct audit_entry *entry, uint8_t hash[AUDIT_HASH_BYTES])
+static bool has_its_hash(struct chain *chain, const struct audit_entry *entry,
+                         uint8_t hash[AUDIT_HASH_BYTES])
 {
     char hex[HEX_BYTES];
     if (!audit_hash(entry, chain->head.hash, hash, &chain->arena)) return false;
@@ -86,7 +88,8 @@ static bool entry_check(struct chain *chain, uint64_t number, struct text stored
     if (!has_its_hash(chain, &entry, hash)) return blame(number, &entry, "does not match its hash");
     /* The hash is over what is understood; nothing else may stand there. */
     struct text again = record_encode(&audit_entry_type, &entry, TEXT_NONE, &chain->arena);
-    if (!text_equal(again, stored)) return blame(number, &entry, "holds something that its hash does not cover");
+    if (!text_equal(again, stored))
+        return blame(number, &entry, "holds something that its hash does not cover");
     chain->head.number = number;
     memcpy(chain->head.hash, hash, sizeof hash);
     reached = (sig_atomic_t)(number & 0x7fffffff);
@@ -101,7 +104,8 @@ static bool entries_check(struct chain *chain, struct store_txn *txn)
     struct text key, stored;
     struct key first = key_of_record(&audit_entry_type, 0);
     bool is_whole = true;
-    if (store_seek(txn, key_text(&first), false, &cursor) != OK) return !cli_fail("the audit log cannot be read");
+    if (store_seek(txn, key_text(&first), false, &cursor) != OK)
+        return !cli_fail("the audit log cannot be read");
     while (is_whole && store_next(cursor, &key, &stored)) {
         if (key.bytes != first.count || (uint8_t)key.data[0] != first.bytes[0]) break;
         is_whole = entry_check(chain, key_last_u64(key), stored);
@@ -121,7 +125,8 @@ static bool head_check(const struct chain *chain, struct store_txn *txn)
         return false;
     }
     if (memcmp(head.hash, chain->head.hash, AUDIT_HASH_BYTES) == 0) return true;
-    fprintf(stderr, "audit log: entry %llu does not have the hash that the head names\n", (unsigned long long)head.number);
+    fprintf(stderr, "audit log: entry %llu does not have the hash that the head names\n",
+            (unsigned long long)head.number);
     return false;
 }
 
@@ -137,7 +142,8 @@ static int verify(struct store *store)
     arena_free(&chain.arena);
     if (!is_whole) return 1;
     sodium_bin2hex(hex, sizeof hex, chain.head.hash, AUDIT_HASH_BYTES);
-    printf("audit log: %llu entries, chain is whole, head %s\n", (unsigned long long)chain.head.number, hex);
+    printf("audit log: %llu entries, chain is whole, head %s\n",
+           (unsigned long long)chain.head.number, hex);
     return 0;
 }
 

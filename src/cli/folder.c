@@ -9,8 +9,9 @@ enum { PATH_BYTES = 4200 };
 
 static void on_damage(int signal_number)
 {
-    static const char said[] = "homeport: the store's file is damaged: it is cut off, was changed by something else, "
-                               "or the disk is failing; restore a backup\n";
+    static const char said[] =
+        "homeport: the store's file is damaged: it is cut off, was changed by something else, "
+        "or the disk is failing; restore a backup\n";
     (void)signal_number;
     if (write(STDERR_FILENO, said, sizeof said - 1) < 0) _exit(3);
     _exit(1);
@@ -40,7 +41,8 @@ bool cli_open(const struct cli *cli, struct home *home, bool must_exist)
         return false;
     }
     if (must_exist && !is_there(home)) {
-        cli_fail("there is no store in the folder %.*s; --data names another", TEXT_ARGS(home->config.data));
+        cli_fail("there is no store in the folder %.*s; --data names another",
+                 TEXT_ARGS(home->config.data));
         return false;
     }
     if (home_open(home)) return true;

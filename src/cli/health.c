@@ -24,7 +24,9 @@ static bool place_of(struct text listen, struct place *place)
     uint64_t port;
     size_t colon = listen.bytes;
     while (colon > 0 && listen.data[colon - 1] != ':') colon--;
-    if (colon == 0 || !text_to_u64((struct text){listen.data + colon, listen.bytes - colon}, 65535, &port)) return false;
+    if (colon == 0 ||
+        !text_to_u64((struct text){listen.data + colon, listen.bytes - colon}, 65535, &port))
+        return false;
     struct text host = {listen.data, colon - 1};
     if (host.bytes >= 2 && host.data[0] == '[') host = (struct text){host.data + 1, host.bytes - 2};
     if (!ip_parse(host, &ip)) return false;
@@ -56,7 +58,8 @@ static bool limit(int fd, uint64_t until_ms)
         return false;
     }
     uint64_t left_ms = until_ms - now_ms;
-    struct timeval left = {.tv_sec = (time_t)(left_ms / 1000), .tv_usec = (suseconds_t)(left_ms % 1000 * 1000)};
+    struct timeval left = {.tv_sec = (time_t)(left_ms / 1000),
+                           .tv_usec = (suseconds_t)(left_ms % 1000 * 1000)};
     return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &left, sizeof left) == 0 &&
            setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof left) == 0;
 }
@@ -64,10 +67,15 @@ static bool limit(int fd, uint64_t until_ms)
 /* The answer's first bytes, at least its first line. 0 with errno when there was none. */
 static size_t ask(int fd, const struct place *place, uint64_t until_ms, char *out, size_t size)
 {
-    static const char request[] = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    static const char request[] =
+        "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     size_t bytes = 0;
-    if (!limit(fd, until_ms) || connect(fd, (const struct sockaddr *)&place->address, place->bytes) != 0) return 0;
-    if (!limit(fd, until_ms) || send(fd, request, sizeof request - 1, MSG_NOSIGNAL) != (ssize_t)sizeof request - 1) return 0;
+    if (!limit(fd, until_ms) ||
+        connect(fd, (const struct sockaddr *)&place->address, place->bytes) != 0)
+        return 0;
+    if (!limit(fd, until_ms) ||
+        send(fd, request, sizeof request - 1, MSG_NOSIGNAL) != (ssize_t)sizeof request - 1)
+        return 0;
     for (unsigned i = 0; i < READS_MAX && bytes < size && memchr(out, '\n', bytes) == NULL; i++) {
         if (!limit(fd, until_ms)) return 0;
         ssize_t count = recv(fd, out + bytes, size - bytes, 0);
@@ -91,7 +99,8 @@ static int check(struct text listen)
     int error = errno;
     close(fd);
     bool is_late = error == EAGAIN || error == EWOULDBLOCK || error == EINPROGRESS;
-    if (bytes == 0 && is_late) return cli_fail("%s does not answer within %d s", where, LIMIT_MS / 1000);
+    if (bytes == 0 && is_late)
+        return cli_fail("%s does not answer within %d s", where, LIMIT_MS / 1000);
     if (bytes == 0) return cli_fail("%s does not answer: %s", where, strerror(error));
 
     /* "HTTP/1.1 200 OK" */
@@ -101,7 +110,8 @@ static int check(struct text listen)
     if (!text_starts((struct text){answer, bytes}, TEXT("HTTP/1.")) || status.bytes != 3) {
         return cli_fail("%s answers, but not as homeport does", where);
     }
-    if (!text_equal(status, TEXT("200"))) return cli_fail("%s answers %.*s: not well", where, TEXT_ARGS(status));
+    if (!text_equal(status, TEXT("200")))
+        return cli_fail("%s answers %.*s: not well", where, TEXT_ARGS(status));
     printf("healthy: %s answers 200\n", where);
     return 0;
 }

@@ -92,9 +92,11 @@ static bool collect_domain(struct plan *plan, const struct reader *reader, uint6
     uint64_t id;
     bool is_fine = true;
     if (domain_get(reader, domain_id, &domain) != OK || !domain.is_active) return true;
-    walk_begin(&walk, reader, &dns_record_by_domain, &(struct dns_record){.domain_id = domain_id}, 0, false);
+    walk_begin(&walk, reader, &dns_record_by_domain, &(struct dns_record){.domain_id = domain_id},
+               0, false);
     while (is_fine && walk_next(&walk, &id)) {
-        if (dns_record_get(reader, id, &record) == OK && record.is_active) is_fine = add_row(plan, domain_id, id);
+        if (dns_record_get(reader, id, &record) == OK && record.is_active)
+            is_fine = add_row(plan, domain_id, id);
     }
     walk_end(&walk);
     return is_fine;
@@ -119,20 +121,22 @@ static bool collect(struct plan *plan)
 static const struct {
     const char *mark, *sentence;
 } outcomes[OUTCOME_COUNT] = {
-    [OUTCOME_CREATE] = {"+ create", "to create"},
-    [OUTCOME_CHANGE] = {"~ change", "to change"},
-    [OUTCOME_SAME] = {"= same", "in place"},
-    [OUTCOME_ERROR] = {"! error", "failed"},
+    [OUTCOME_CREATE] = {"+ create", "to create"}, [OUTCOME_CHANGE] = {"~ change", "to change"},
+    [OUTCOME_SAME] = {"= same", "in place"},      [OUTCOME_ERROR] = {"! error", "failed"},
     [OUTCOME_UNKNOWN] = {"?", "unknown"},
 };
 
 static void print_row(const struct row *row)
 {
     char detail[DETAIL_SHOWN];
-    bool is_long = row->finding.outcome == OUTCOME_ERROR; /* what to do stands at the end of an error */
+    bool is_long =
+        row->finding.outcome == OUTCOME_ERROR; /* what to do stands at the end of an error */
     struct text shown = cli_shown(row->finding.detail, detail, sizeof detail);
-    printf("%-8s  %-36.*s  %-5s  ", outcomes[row->finding.outcome].mark, TEXT_ARGS(row->name), row->type);
-    printf("%.*s\n", TEXT_ARGS(is_long && text_is_clean_utf8(row->finding.detail) ? row->finding.detail : shown));
+    printf("%-8s  %-36.*s  %-5s  ", outcomes[row->finding.outcome].mark, TEXT_ARGS(row->name),
+           row->type);
+    printf("%.*s\n",
+           TEXT_ARGS(is_long && text_is_clean_utf8(row->finding.detail) ? row->finding.detail
+                                                                        : shown));
 }
 
 static void print_ready(struct plan *plan)
@@ -148,8 +152,9 @@ static void print_ready(struct plan *plan)
 
 static void print_summary(const struct plan *plan)
 {
-    printf("plan: %u to create, %u to change, %u in place, %u unknown", plan->counts[OUTCOME_CREATE],
-           plan->counts[OUTCOME_CHANGE], plan->counts[OUTCOME_SAME], plan->counts[OUTCOME_UNKNOWN]);
+    printf("plan: %u to create, %u to change, %u in place, %u unknown",
+           plan->counts[OUTCOME_CREATE], plan->counts[OUTCOME_CHANGE], plan->counts[OUTCOME_SAME],
+           plan->counts[OUTCOME_UNKNOWN]);
     if (plan->counts[OUTCOME_ERROR] > 0) printf(", %u failed", plan->counts[OUTCOME_ERROR]);
     printf("\n");
 }
@@ -162,7 +167,8 @@ static void end(struct inquiry *inquiry, enum outcome outcome, struct text detai
     inquiry->row->is_done = true;
     inquiry->row = NULL;
     if (inquiry->job.credentials.bytes > 0) {
-        sodium_memzero((void *)(uintptr_t)inquiry->job.credentials.data, inquiry->job.credentials.bytes);
+        sodium_memzero((void *)(uintptr_t)inquiry->job.credentials.data,
+                       inquiry->job.credentials.bytes);
     }
     arena_reset(&inquiry->arena);
 }
@@ -191,8 +197,9 @@ static void on_pace(uv_timer_t *timer)
     struct provider_call *call = &inquiry->call;
     if (call->http.answer_bytes_max == 0) call->http.answer_bytes_max = HTTP_BYTES_MAX;
     if (call->dns.answer_bytes_max == 0) call->dns.answer_bytes_max = DNS_BYTES_MAX;
-    bool is_sent = call->is_dns ? dns_ask(inquiry->plan->dns, 0, &call->dns, on_dns_answered, inquiry)
-                                : fetch_start(inquiry->plan->fetcher, 0, &call->http, on_fetched, inquiry);
+    bool is_sent = call->is_dns
+                       ? dns_ask(inquiry->plan->dns, 0, &call->dns, on_dns_answered, inquiry)
+                       : fetch_start(inquiry->plan->fetcher, 0, &call->http, on_fetched, inquiry);
     if (is_sent) return;
     end(inquiry, OUTCOME_ERROR, TEXT("not enough memory for the call"));
     start_inquiries(inquiry->plan);
@@ -223,12 +230,14 @@ static void go_on(struct inquiry *inquiry, const struct provider_answer *last)
         return;
     }
     inquiry->call = (struct provider_call){.is_dns = false};
-    if (inquiry->provider->step(&inquiry->job, &inquiry->memo, last, &inquiry->call, &verdict) == PROVIDER_SEND) {
+    if (inquiry->provider->step(&inquiry->job, &inquiry->memo, last, &inquiry->call, &verdict) ==
+        PROVIDER_SEND) {
         send_paced(inquiry);
         return;
     }
     struct finding finding = plan_compare(inquiry->provider, &inquiry->job, &verdict);
-    if (arena_overflowed(&inquiry->arena)) finding = (struct finding){OUTCOME_ERROR, TEXT("the answer is too long")};
+    if (arena_overflowed(&inquiry->arena))
+        finding = (struct finding){OUTCOME_ERROR, TEXT("the answer is too long")};
     end(inquiry, finding.outcome, finding.detail);
 }
 
@@ -239,8 +248,11 @@ static bool read_job(struct inquiry *inquiry, struct reader *reader)
     struct domain domain;
     struct dns_record record;
     char name[DNS_NAME_SIZE];
-    struct job_context context = {.read = reader, .config = &plan->home->config, .secrets = &plan->home->secrets,
-                                  .arena = &inquiry->arena, .now_ms = serve_now_ms()};
+    struct job_context context = {.read = reader,
+                                  .config = &plan->home->config,
+                                  .secrets = &plan->home->secrets,
+                                  .arena = &inquiry->arena,
+                                  .now_ms = serve_now_ms()};
     if (domain_get(reader, inquiry->row->domain_id, &domain) != OK ||
         dns_record_get(reader, inquiry->row->record_id, &record) != OK) {
         inquiry->row->is_gone = true;
@@ -260,7 +272,8 @@ static bool read_job(struct inquiry *inquiry, struct reader *reader)
         detail = TEXT("provider cannot list");
     } else if (!job_prepare(&context, DNS_CHECK, &domain, &record, &inquiry->job)) {
         outcome = OUTCOME_ERROR;
-        detail = TEXT("the credentials cannot be opened with this key file (store.key_file); give them again");
+        detail = TEXT(
+            "the credentials cannot be opened with this key file (store.key_file); give them again");
     }
     if (detail.bytes > 0) end(inquiry, outcome, detail);
     return detail.bytes == 0;
@@ -297,10 +310,14 @@ static void start_inquiries(struct plan *plan)
 static bool open_edges(struct plan *plan)
 {
     const struct config *c = &plan->home->config;
-    bool has_ca = c->net_ca_file.bytes > 0 && text_to_zero_ended(c->net_ca_file, plan->ca_file, sizeof plan->ca_file);
-    plan->fetcher = fetcher_open(&plan->loop, &(struct fetch_settings){
-        .ca_file = has_ca ? plan->ca_file : NULL, .allowed = c->net_allow_private.items,
-        .allowed_count = c->net_allow_private.count, .calls_max = INQUIRIES_MAX, .user_agent = "homeport/" HOMEPORT_VERSION});
+    bool has_ca = c->net_ca_file.bytes > 0 &&
+                  text_to_zero_ended(c->net_ca_file, plan->ca_file, sizeof plan->ca_file);
+    plan->fetcher = fetcher_open(
+        &plan->loop, &(struct fetch_settings){.ca_file = has_ca ? plan->ca_file : NULL,
+                                              .allowed = c->net_allow_private.items,
+                                              .allowed_count = c->net_allow_private.count,
+                                              .calls_max = INQUIRIES_MAX,
+                                              .user_agent = "homeport/" HOMEPORT_VERSION});
     plan->dns = dns_client_open(&plan->loop);
     return plan->fetcher != NULL && plan->dns != NULL;
 }
@@ -309,7 +326,8 @@ static void close_edges(struct plan *plan)
 {
     if (plan->fetcher != NULL) fetcher_close(plan->fetcher);
     if (plan->dns != NULL) dns_client_close(plan->dns);
-    for (unsigned i = 0; i < INQUIRIES_MAX; i++) uv_close((uv_handle_t *)&plan->inquiries[i].pace, NULL);
+    for (unsigned i = 0; i < INQUIRIES_MAX; i++)
+        uv_close((uv_handle_t *)&plan->inquiries[i].pace, NULL);
     uv_run(&plan->loop, UV_RUN_DEFAULT);
     uv_loop_close(&plan->loop);
 }
@@ -317,7 +335,8 @@ static void close_edges(struct plan *plan)
 /* False with a sentence when not even the asking was possible. */
 static bool ask_all(struct plan *plan)
 {
-    if (uv_loop_init(&plan->loop) != 0) return !cli_fail("no event loop: too few file descriptors?");
+    if (uv_loop_init(&plan->loop) != 0)
+        return !cli_fail("no event loop: too few file descriptors?");
     for (unsigned i = 0; i < INQUIRIES_MAX; i++) {
         plan->inquiries[i].plan = plan;
         arena_init(&plan->inquiries[i].arena, INQUIRY_BYTES_MAX);

@@ -4,7 +4,14 @@
 
 #include "ddns/provider.h"
 
-enum outcome { OUTCOME_CREATE, OUTCOME_CHANGE, OUTCOME_SAME, OUTCOME_ERROR, OUTCOME_UNKNOWN, OUTCOME_COUNT };
+enum outcome {
+    OUTCOME_CREATE,
+    OUTCOME_CHANGE,
+    OUTCOME_SAME,
+    OUTCOME_ERROR,
+    OUTCOME_UNKNOWN,
+    OUTCOME_COUNT
+};
 
 struct finding {
     enum outcome outcome;

@@ -43,8 +43,8 @@ int command_config_show(const struct cli *cli)
     arena_init(&arena, ROW_BYTES_MAX);
     for (unsigned i = 0; is_good && config_row_at(&home.config, i, &arena, &row); i++) {
         struct text origin = origin_shown(&home.config, row.origin);
-        printf("%.*s =%s%.*s  # %.*s\n", TEXT_ARGS(row.key), row.value.bytes > 0 ? " " : "", TEXT_ARGS(row.value),
-               TEXT_ARGS(origin));
+        printf("%.*s =%s%.*s  # %.*s\n", TEXT_ARGS(row.key), row.value.bytes > 0 ? " " : "",
+               TEXT_ARGS(row.value), TEXT_ARGS(origin));
         arena_reset(&arena);
     }
     arena_free(&arena);

@@ -35,7 +35,8 @@ static bool is_good(const char *name, struct text value)
     const struct field *field = record_field(&register_input_type, text_of(name));
     struct text reason = TEXT_NONE;
     if (value.bytes < field->least || value.bytes > field->most) {
-        cli_fail("%s must have %llu to %llu bytes", name, (unsigned long long)field->least, (unsigned long long)field->most);
+        cli_fail("%s must have %llu to %llu bytes", name, (unsigned long long)field->least,
+                 (unsigned long long)field->most);
         return false;
     }
     if (!text_is_clean_utf8(value)) {
@@ -83,8 +84,9 @@ static size_t password_read(char *out, size_t size)
 static bool password_hash(const struct config *config, struct text password, struct order *order)
 {
     struct text reason;
-    struct hasher_settings settings = {
-        .passes = (unsigned)config->auth_argon2_passes, .memory_bytes = (size_t)config->auth_argon2_memory_kib << 10};
+    struct hasher_settings settings = {.passes = (unsigned)config->auth_argon2_passes,
+                                       .memory_bytes = (size_t)config->auth_argon2_memory_kib
+                                                       << 10};
     if (!is_good("password", password)) return false;
     if (!password_check(password, order->name, &reason)) {
         cli_fail("password %.*s", TEXT_ARGS(reason));
@@ -102,7 +104,8 @@ static bool take_password(const struct cli *cli, struct order *order)
     char password[PASSWORD_ROOM];
     struct home home;
     if (cli_flag(cli, "password-stdin") == NULL) {
-        cli_fail("%s needs --password-stdin: the password comes from standard input", cli->command->name);
+        cli_fail("%s needs --password-stdin: the password comes from standard input",
+                 cli->command->name);
         return false;
     }
     bool is_taken = home_config(&home, &cli->home);
@@ -155,7 +158,8 @@ static int carry_out(const struct cli *cli, decision decide, struct order *order
 static enum err user_find(struct step *s, struct order *order, struct user *user)
 {
     char shown[SHOWN_BYTES];
-    enum err e = record_find(&s->read, &user_by_username, &(struct user){.username = order->name}, user);
+    enum err e =
+        record_find(&s->read, &user_by_username, &(struct user){.username = order->name}, user);
     if (e != ERR_NOT_FOUND) return e;
     cli_shown(order->name, shown, sizeof shown);
     snprintf(order->why, sizeof order->why, "there is no user %s", shown);
@@ -177,11 +181,13 @@ static enum err add(struct step *s, void *context)
         .updated_at = s->now_ms,
     };
     if (account_is_taken(&s->read, &(struct user){.username = order->name}, 0)) {
-        snprintf(order->why, sizeof order->why, "there is a user %.*s already", TEXT_ARGS(order->name));
+        snprintf(order->why, sizeof order->why, "there is a user %.*s already",
+                 TEXT_ARGS(order->name));
         return ERR_TAKEN;
     }
     if (account_is_taken(&s->read, &user, 0)) {
-        snprintf(order->why, sizeof order->why, "another user has the mail address %.*s", TEXT_ARGS(order->email));
+        snprintf(order->why, sizeof order->why, "another user has the mail address %.*s",
+                 TEXT_ARGS(order->email));
         return ERR_TAKEN;
     }
     user.id = step_id(s);
@@ -253,7 +259,8 @@ int command_user_passwd(const struct cli *cli)
 int command_user_role(const struct cli *cli)
 {
     struct order order = {.name = text_of(cli->words[0])};
-    if (!role_read(cli->words[1], &order.role) || carry_out(cli, set_role, &order, true) != 0) return 1;
+    if (!role_read(cli->words[1], &order.role) || carry_out(cli, set_role, &order, true) != 0)
+        return 1;
     printf("user %s is %s now\n", cli->words[0], cli->words[1]);
     return 0;
 }

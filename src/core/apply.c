@@ -21,7 +21,8 @@ static enum err count_by(struct store_txn *txn, const struct key *key, int by)
     uint64_t count = e == OK ? key_last_u64(value) : 0;
     assert(by > 0 || count > 0);
     count = by > 0 ? count + 1 : count - 1;
-    return count == 0 ? store_remove(txn, key_text(key)) : store_put(txn, key_text(key), big_endian(count, &room));
+    return count == 0 ? store_remove(txn, key_text(key))
+                      : store_put(txn, key_text(key), big_endian(count, &room));
 }
 
 static enum err table_count_by(struct store_txn *txn, const struct record_type *type, int by)
@@ -31,8 +32,8 @@ static enum err table_count_by(struct store_txn *txn, const struct record_type *
 }
 
 /* An entry's key is the fields' values and, but for UNIQUE, the id; UNIQUE has the id as value. */
-static enum err index_entry(struct store_txn *txn, const struct record_index *index, const struct key *fields,
-                            uint64_t id, bool is_put)
+static enum err index_entry(struct store_txn *txn, const struct record_index *index,
+                            const struct key *fields, uint64_t id, bool is_put)
 {
     struct key key = *fields, room;
     if (index->kind != INDEX_UNIQUE) key_add_u64(&key, id);
@@ -45,8 +46,8 @@ static enum err index_entry(struct store_txn *txn, const struct record_index *in
 }
 
 /* Either record may be NULL: not there before, or not any more. */
-static enum err index_move(struct store_txn *txn, const struct record_index *index, const void *before,
-                           const void *after, uint64_t id)
+static enum err index_move(struct store_txn *txn, const struct record_index *index,
+                           const void *before, const void *after, uint64_t id)
 {
     struct key from, to;
     enum err e = OK;
@@ -64,7 +65,8 @@ enum err apply_check(const struct step *step)
     struct text value;
     const struct record_index *index;
     for (const struct staged *s = step->read.staged; s != NULL; s = s->next) {
-        for (unsigned i = 0; s->record != NULL && (index = record_index_at(s->type, i)) != NULL; i++) {
+        for (unsigned i = 0; s->record != NULL && (index = record_index_at(s->type, i)) != NULL;
+             i++) {
             if (index->kind != INDEX_UNIQUE || !key_of_index(index, s->record, &key)) continue;
             enum err e = store_get(step->read.txn, key_text(&key), &value);
             if (e == OK && key_last_u64(value) != s->id) return ERR_TAKEN;
@@ -87,14 +89,15 @@ static bool is_worth_telling(const struct record_type *type, const void *before,
     const struct field *fields = type->fields();
     if (before == NULL || after == NULL) return true;
     for (unsigned i = 0; i < type->field_count; i++) {
-        if (is_told(&fields[i]) && !fields[i].is_quiet && !field_equal(&fields[i], before, after)) return true;
+        if (is_told(&fields[i]) && !fields[i].is_quiet && !field_equal(&fields[i], before, after))
+            return true;
     }
     return false;
 }
 
 /* The told fields of one side that differ from the other, as JSON; secrets as "***". */
-static struct text changed_fields(const struct record_type *type, const void *side, const void *other,
-                                  struct arena *arena)
+static struct text changed_fields(const struct record_type *type, const void *side,
+                                  const void *other, struct arena *arena)
 {
     struct json json;
     const struct field *fields = type->fields();
@@ -103,7 +106,8 @@ static struct text changed_fields(const struct record_type *type, const void *si
     json_open(&json, '{');
     for (unsigned i = 0; i < type->field_count; i++) {
         if (!is_told(&fields[i])) continue;
-        if (other != NULL ? field_equal(&fields[i], side, other) : field_is_empty(&fields[i], side)) continue;
+        if (other != NULL ? field_equal(&fields[i], side, other) : field_is_empty(&fields[i], side))
+            continue;
         json_key(&json, fields[i].name);
         json_field(&json, &fields[i], side, true);
     }
@@ -135,8 +139,8 @@ bool audit_hash(const struct audit_entry *entry, const uint8_t before[AUDIT_HASH
     return true;
 }
 
-static enum err audit(struct step *step, const struct record_type *type, uint64_t id, const void *before,
-                      const void *after, struct audit_head *head)
+static enum err audit(struct step *step, const struct record_type *type, uint64_t id,
+                      const void *before, const void *after, struct audit_head *head)
 {
     char hex[AUDIT_HASH_BYTES * 2 + 1];
     if (!type->is_audited || !is_worth_telling(type, before, after)) return OK;
@@ -146,7 +150,9 @@ static enum err audit(struct step *step, const struct record_type *type, uint64_
         .user_id = step->caller.user_id,
         .key_id = step->caller.key_id,
         .ip = step->ip,
-        .action = before == NULL ? audit_action_create : after == NULL ? audit_action_remove : audit_action_update,
+        .action = before == NULL  ? audit_action_create
+                  : after == NULL ? audit_action_remove
+                                  : audit_action_update,
         .target = type->name,
         .target_id = id,
         .before = changed_fields(type, before, after, step->arena),
@@ -190,10 +196,12 @@ enum err audit_head_write(struct store_txn *txn, const struct audit_head *head)
 
 /* ---- one record ----------------------------------------------------------------------------------- */
 
-static enum err write_record(struct store_txn *txn, const struct staged *s, struct text stored, bool was_there)
+static enum err write_record(struct store_txn *txn, const struct staged *s, struct text stored,
+                             bool was_there)
 {
     struct key key = key_of_record(s->type, s->id);
-    enum err e = s->record == NULL ? store_remove(txn, key_text(&key)) : store_put(txn, key_text(&key), stored);
+    enum err e = s->record == NULL ? store_remove(txn, key_text(&key))
+                                   : store_put(txn, key_text(&key), stored);
     if (e != OK || was_there == (s->record != NULL)) return e;
     return table_count_by(txn, s->type, was_there ? -1 : 1);
 }
@@ -213,7 +221,8 @@ static enum err apply_one(struct step *step, const struct staged *s, struct audi
     if (before == NULL || arena_overflowed(step->arena)) return ERR_OVERLOADED;
     e = record_decode(s->type, old, before);
     if (e != OK) return e;
-    struct text stored = s->record == NULL ? TEXT_NONE : record_encode(s->type, s->record, old, step->arena);
+    struct text stored =
+        s->record == NULL ? TEXT_NONE : record_encode(s->type, s->record, old, step->arena);
     if (arena_overflowed(step->arena)) return ERR_OVERLOADED;
     if (was_there && s->record != NULL && text_equal(old, stored)) return OK;
     e = write_record(txn, s, stored, was_there);

@@ -27,14 +27,15 @@ void *arena_alloc(struct arena *arena, size_t bytes);
 /* A copy with a closing zero byte behind it; an empty text when there is no room. */
 struct text arena_text(struct arena *arena, struct text t);
 /* As printf; an empty text when there is no room. The result has a closing zero byte. */
-struct text arena_print(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct text arena_print(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static inline bool arena_overflowed(const struct arena *arena)
 {
     return arena->overflowed;
 }
 
-#define arena_new(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+#define arena_new(arena, type)          ((type *)arena_alloc((arena), sizeof(type)))
 #define arena_array(arena, type, count) ((type *)arena_alloc((arena), sizeof(type) * (count)))
 
 #endif

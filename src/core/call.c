@@ -106,12 +106,14 @@ static void reply_failure(struct reply *reply, enum err e, struct text message,
     json_close(body, '}');
 }
 
-void reply_error(struct reply *reply, enum err e, const struct field_errors *errors, struct text request_id)
+void reply_error(struct reply *reply, enum err e, const struct field_errors *errors,
+                 struct text request_id)
 {
     reply_failure(reply, e, err_info(e)->sentence, errors, request_id);
 }
 
-void reply_error_saying(struct reply *reply, enum err e, struct text message, struct text request_id)
+void reply_error_saying(struct reply *reply, enum err e, struct text message,
+                        struct text request_id)
 {
     reply_failure(reply, e, message, NULL, request_id);
 }
@@ -177,7 +179,8 @@ void etag_of(const struct record_type *type, const void *record, char etag[ETAG_
 /* Takes one tag off a list, its quotes included. False at the end, or where the list is malformed. */
 static bool tag_take(struct text *list, struct text *tag, bool *is_weak)
 {
-    while (list->bytes > 0 && (list->data[0] == ',' || list->data[0] == ' ' || list->data[0] == '\t')) {
+    while (list->bytes > 0 &&
+           (list->data[0] == ',' || list->data[0] == ' ' || list->data[0] == '\t')) {
         list->data++;
         list->bytes--;
     }
@@ -200,7 +203,8 @@ bool etag_matches(struct text if_match, const char *etag, bool edit_part_only)
     while (tag_take(&if_match, &tag, &is_weak)) {
         if (is_weak && edit_part_only) continue;
         bool has_parts = tag.bytes == ETAG_BYTES && is.bytes == ETAG_BYTES;
-        if (edit_part_only && has_parts && memcmp(tag.data, is.data, ETAG_EDIT_END + 1) == 0) return true;
+        if (edit_part_only && has_parts && memcmp(tag.data, is.data, ETAG_EDIT_END + 1) == 0)
+            return true;
         if (text_equal(tag, is)) return true;
     }
     return false;
@@ -242,7 +246,8 @@ enum err cursor_read(struct text cursor, uint64_t *id)
     uint64_t sum = 0;
     char again[CURSOR_BYTES];
     if (cursor.bytes != CURSOR_BYTES) return ERR_BAD_CURSOR;
-    for (unsigned i = 0; i < 11; i++) { /* eleven letters hold the eight bytes of the id, and two bits more */
+    for (unsigned i = 0; i < 11;
+         i++) { /* eleven letters hold the eight bytes of the id, and two bits more */
         const char *letter = memchr(base64url, cursor.data[i], 64);
         if (letter == NULL) return ERR_BAD_CURSOR;
         uint64_t six = (uint64_t)(letter - base64url);

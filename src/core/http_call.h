@@ -6,24 +6,25 @@
 #include "core/text.h"
 
 struct http_call {
-    struct text method;       /* "GET" */
-    struct text url;          /* absolute; may hold a secret: never logged */
-    struct text fields;       /* header fields, "Name: value" lines each ending with \n; sent as they are */
-    struct text body;         /* with an empty method-fitting body no Content-Type is sent by itself */
-    uint64_t timeout_ms;      /* whole call */
-    size_t answer_bytes_max;  /* a longer answer fails the call */
-    unsigned family;          /* 4, 6, or 0 for either: what the connection must use */
-    struct text interface;    /* bind to this network interface; empty: any */
-    bool is_guarded;          /* refuse private, loopback and other special addresses after resolution,
+    struct text method; /* "GET" */
+    struct text url;    /* absolute; may hold a secret: never logged */
+    struct text
+        fields;       /* header fields, "Name: value" lines each ending with \n; sent as they are */
+    struct text body; /* with an empty method-fitting body no Content-Type is sent by itself */
+    uint64_t timeout_ms;     /* whole call */
+    size_t answer_bytes_max; /* a longer answer fails the call */
+    unsigned family;         /* 4, 6, or 0 for either: what the connection must use */
+    struct text interface;   /* bind to this network interface; empty: any */
+    bool is_guarded; /* refuse private, loopback and other special addresses after resolution,
                                  but for net.allow_private */
 };
 
 /* Why there was no answer. */
 enum call_fault {
     FAULT_NONE,
-    FAULT_RESOLVE,  /* the name has no address (of the family asked for), or no resolver answered */
+    FAULT_RESOLVE, /* the name has no address (of the family asked for), or no resolver answered */
     FAULT_CONNECT,
-    FAULT_TLS,      /* certificate, protocol or handshake */
+    FAULT_TLS, /* certificate, protocol or handshake */
     FAULT_TIMEOUT,
     FAULT_CUT,      /* the connection ended or broke in the middle of the answer */
     FAULT_TOO_LONG, /* the answer is longer than the caller takes */
@@ -34,21 +35,22 @@ enum call_fault {
 
 struct http_result {
     enum call_fault fault;
-    struct text error;       /* for a person, with what to do where we know it; empty when answered */
-    unsigned status;         /* 0 when not answered */
+    struct text error; /* for a person, with what to do where we know it; empty when answered */
+    unsigned status;   /* 0 when not answered */
     struct text body;
-    uint64_t date_ms;        /* the Date field as epoch milliseconds; 0 without one */
-    int64_t retry_after_ms;  /* Retry-After (seconds or date) or x-acs-retry-after (ms); -1 without one */
+    uint64_t date_ms; /* the Date field as epoch milliseconds; 0 without one */
+    int64_t
+        retry_after_ms; /* Retry-After (seconds or date) or x-acs-retry-after (ms); -1 without one */
     uint64_t duration_ms;
 };
 
 struct dns_call {
-    struct text server;      /* "host:port", "[v6]:port"; the port may be left out: 53 */
-    struct text message;     /* one DNS message, without the TCP length prefix */
-    bool by_tcp;             /* at once over TCP; else UDP first (if at most 512 bytes): 3 tries of
+    struct text server;  /* "host:port", "[v6]:port"; the port may be left out: 53 */
+    struct text message; /* one DNS message, without the TCP length prefix */
+    bool by_tcp;         /* at once over TCP; else UDP first (if at most 512 bytes): 3 tries of
                                 timeout_ms / 5 each, then TCP with the rest of the time; TCP also when
                                 the answer has the TC bit */
-    uint64_t timeout_ms;     /* whole exchange */
+    uint64_t timeout_ms; /* whole exchange */
     /* For zone transfers: says whether these answers, each with its 2-byte length in front, are all of
      * them. NULL: one answer is all. */
     bool (*is_complete)(struct text answers);
@@ -58,7 +60,8 @@ struct dns_call {
 struct dns_result {
     enum call_fault fault;
     struct text error;
-    struct text answers; /* one message without prefix; with is_complete all of them, each with its prefix */
+    struct text
+        answers; /* one message without prefix; with is_complete all of them, each with its prefix */
     uint64_t duration_ms;
 };
 

@@ -8,7 +8,8 @@ static void hash_hex(char out[SCOPE_HASH_BYTES + 1], const struct text *parts, u
     crypto_generichash_state state;
     crypto_generichash_init(&state, NULL, 0, sizeof hash);
     for (unsigned i = 0; i < count; i++) {
-        uint64_t bytes = parts[i].bytes; /* in front of each part, so that parts cannot run together */
+        uint64_t bytes =
+            parts[i].bytes; /* in front of each part, so that parts cannot run together */
         crypto_generichash_update(&state, (const unsigned char *)&bytes, sizeof bytes);
         crypto_generichash_update(&state, (const unsigned char *)parts[i].data, parts[i].bytes);
     }
@@ -33,14 +34,15 @@ bool idempotency_applies(const struct call *call, struct idempotent_key *key)
     return true;
 }
 
-enum err idempotency_find(struct step *step, const struct idempotent_waits *waits, const struct idempotent_key *key,
-                          struct reply *reply)
+enum err idempotency_find(struct step *step, const struct idempotent_waits *waits,
+                          const struct idempotent_key *key, struct reply *reply)
 {
     struct idempotency first;
     struct text body;
     for (unsigned i = 0; i < IN_FLIGHT_MAX; i++) {
         const struct idempotent_wait *wait = &waits->items[i];
-        if (wait->exchange == 0 || memcmp(wait->key.scope, key->scope, SCOPE_HASH_BYTES) != 0) continue;
+        if (wait->exchange == 0 || memcmp(wait->key.scope, key->scope, SCOPE_HASH_BYTES) != 0)
+            continue;
         bool is_same = memcmp(wait->key.body, key->body, SCOPE_HASH_BYTES) == 0;
         return is_same ? ERR_IN_FLIGHT : ERR_IDEMPOTENCY_MISMATCH;
     }
@@ -48,7 +50,8 @@ enum err idempotency_find(struct step *step, const struct idempotent_waits *wait
                              &(struct idempotency){.scope = text_of(key->scope)}, &first);
     if (e != OK) return e;
     if (!text_equal(first.body_hash, text_of(key->body))) return ERR_IDEMPOTENCY_MISMATCH;
-    if (!secrets_open(step->secrets, first.id, first.answer, step->arena, &body)) return ERR_STORE_CORRUPT;
+    if (!secrets_open(step->secrets, first.id, first.answer, step->arena, &body))
+        return ERR_STORE_CORRUPT;
     json_reset(&reply->body);
     json_raw(&reply->body, body);
     reply->status = (unsigned)first.status;
@@ -56,23 +59,26 @@ enum err idempotency_find(struct step *step, const struct idempotent_waits *wait
     return OK;
 }
 
-void idempotency_keep(struct step *step, const struct idempotent_key *key, const struct reply *reply)
+void idempotency_keep(struct step *step, const struct idempotent_key *key,
+                      const struct reply *reply)
 {
     uint8_t nonce[24];
     uint64_t id = step_id(step);
     step_random(step, nonce, sizeof nonce);
     idempotency_put(step, &(struct idempotency){
-        .id = id,
-        .scope = arena_text(step->arena, text_of(key->scope)),
-        .body_hash = arena_text(step->arena, text_of(key->body)),
-        .status = reply->status,
-        .answer = secrets_seal(step->secrets, nonce, id, json_text(&reply->body), step->arena),
-        .created_at = step->now_ms,
-        .etag = arena_text(step->arena, text_of(reply->etag)),
-    });
+                              .id = id,
+                              .scope = arena_text(step->arena, text_of(key->scope)),
+                              .body_hash = arena_text(step->arena, text_of(key->body)),
+                              .status = reply->status,
+                              .answer = secrets_seal(step->secrets, nonce, id,
+                                                     json_text(&reply->body), step->arena),
+                              .created_at = step->now_ms,
+                              .etag = arena_text(step->arena, text_of(reply->etag)),
+                          });
 }
 
-bool idempotency_wait(struct idempotent_waits *waits, uint64_t exchange, const struct idempotent_key *key)
+bool idempotency_wait(struct idempotent_waits *waits, uint64_t exchange,
+                      const struct idempotent_key *key)
 {
     for (unsigned i = 0; i < IN_FLIGHT_MAX; i++) {
         if (waits->items[i].exchange != 0) continue;

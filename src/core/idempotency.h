@@ -29,13 +29,16 @@ struct idempotent_waits {
 /* True when the call has a key and its route honours it. */
 bool idempotency_applies(const struct call *call, struct idempotent_key *key);
 /* ERR_NOT_FOUND: go on and do it. OK: reply holds the first answer. Else the refusal. */
-enum err idempotency_find(struct step *step, const struct idempotent_waits *waits, const struct idempotent_key *key,
-                          struct reply *reply);
+enum err idempotency_find(struct step *step, const struct idempotent_waits *waits,
+                          const struct idempotent_key *key, struct reply *reply);
 /* Stages the answer to be kept. */
-void idempotency_keep(struct step *step, const struct idempotent_key *key, const struct reply *reply);
+void idempotency_keep(struct step *step, const struct idempotent_key *key,
+                      const struct reply *reply);
 /* The request waits for a later turn. False: too many do. */
-bool idempotency_wait(struct idempotent_waits *waits, uint64_t exchange, const struct idempotent_key *key);
+bool idempotency_wait(struct idempotent_waits *waits, uint64_t exchange,
+                      const struct idempotent_key *key);
 /* It waits no longer; the key it came with, if any. */
-bool idempotency_done(struct idempotent_waits *waits, uint64_t exchange, struct idempotent_key *key);
+bool idempotency_done(struct idempotent_waits *waits, uint64_t exchange,
+                      struct idempotent_key *key);
 
 #endif

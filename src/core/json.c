@@ -163,7 +163,8 @@ static size_t escape(const unsigned char *in, size_t bytes, char *out)
             continue;
         }
         size_t length = utf8_sequence(in + i, bytes - i);
-        memcpy(out + n, length > 0 ? (const char *)in + i : "\xef\xbf\xbd", length > 0 ? length : 3);
+        memcpy(out + n, length > 0 ? (const char *)in + i : "\xef\xbf\xbd",
+               length > 0 ? length : 3);
         n += length > 0 ? length : 3;
         i += length > 0 ? length : 1;
     }
@@ -283,7 +284,9 @@ void json_field(struct json *json, const struct field *field, const void *record
     case KIND_number: json_number(json, field_number(field, record)); break;
     case KIND_time: json_time(json, field_number(field, record)); break;
     case KIND_flag: json_bool(json, field_number(field, record) != 0); break;
-    case KIND_choice: json_string(json, choice_word(field->choice, field_number(field, record))); break;
+    case KIND_choice:
+        json_string(json, choice_word(field->choice, field_number(field, record)));
+        break;
     case KIND_text: json_string(json, field_text(field, record)); break;
     case KIND_list: json_list(json, field_text(field, record)); break;
     case KIND_object: json_value(json, is_empty ? TEXT("null") : field_text(field, record)); break;
@@ -295,21 +298,17 @@ static size_t short_value(const struct field *field, const void *record, char *o
 {
     size_t n;
     switch (field->kind) {
-    case KIND_number:
-        return decimal(field_number(field, record), out);
+    case KIND_number: return decimal(field_number(field, record), out);
     case KIND_flag:
         n = field_number(field, record) != 0 ? 4 : 5;
         memcpy(out, n == 4 ? "true" : "false", n);
         return n;
-    case KIND_id:
-        n = decimal(field_number(field, record), out + 1);
-        break;
+    case KIND_id: n = decimal(field_number(field, record), out + 1); break;
     case KIND_time:
         time_to_text(field_number(field, record), out + 1);
         n = TIME_TEXT_BYTES;
         break;
-    default:
-        return 0;
+    default: return 0;
     }
     out[0] = out[n + 1] = '"';
     return n + 2;
@@ -336,7 +335,8 @@ static void json_record_field(struct json *json, const struct field *field, cons
     if (n == 0) json_field(json, field, record, false);
 }
 
-void json_record(struct json *json, const struct record_type *type, const void *record, unsigned shown)
+void json_record(struct json *json, const struct record_type *type, const void *record,
+                 unsigned shown)
 {
     const struct field *fields = type->fields();
     json_open(json, '{');

@@ -25,23 +25,24 @@ static inline struct text json_text(const struct json *json)
     return (struct text){json->data, json->bytes};
 }
 
-void json_raw(struct json *json, struct text t);           /* as it is, commas are the caller's */
-void json_open(struct json *json, char bracket);           /* '{' or '[' */
-void json_close(struct json *json, char bracket);          /* '}' or ']' */
-void json_key(struct json *json, struct text name);        /* a member's name; a value must follow */
-void json_string(struct json *json, struct text value);    /* bytes that are not UTF-8 become U+FFFD */
+void json_raw(struct json *json, struct text t);        /* as it is, commas are the caller's */
+void json_open(struct json *json, char bracket);        /* '{' or '[' */
+void json_close(struct json *json, char bracket);       /* '}' or ']' */
+void json_key(struct json *json, struct text name);     /* a member's name; a value must follow */
+void json_string(struct json *json, struct text value); /* bytes that are not UTF-8 become U+FFFD */
 void json_number(struct json *json, uint64_t value);
 void json_signed(struct json *json, int64_t value);
 void json_bool(struct json *json, bool value);
 void json_null(struct json *json);
-void json_id(struct json *json, uint64_t id);              /* decimal string */
-void json_time(struct json *json, uint64_t ms);            /* RFC 3339, UTC, milliseconds, in quotes */
-void json_value(struct json *json, struct text raw);       /* a value that is JSON already */
+void json_id(struct json *json, uint64_t id);        /* decimal string */
+void json_time(struct json *json, uint64_t ms);      /* RFC 3339, UTC, milliseconds, in quotes */
+void json_value(struct json *json, struct text raw); /* a value that is JSON already */
 /* A string made from raw text item by item: key and string value. */
 void json_member(struct json *json, const char *name, struct text value);
 
 /* The members of a record that have one of `shown` set, as an object. */
-void json_record(struct json *json, const struct record_type *type, const void *record, unsigned shown);
+void json_record(struct json *json, const struct record_type *type, const void *record,
+                 unsigned shown);
 /* One field's value. With `redact` a secret is shown as "***". */
 void json_field(struct json *json, const struct field *field, const void *record, bool redact);
 
@@ -64,8 +65,9 @@ void field_errors_add(struct field_errors *errors, struct text field, struct tex
  * given are left as they are in *record, which the caller has filled or zeroed.
  * ERR_BAD_JSON: *offset is the byte at fault. ERR_INVALID: see errors.
  * ERR_OVERLOADED: the arena has overflowed. Texts are copied into the arena. */
-enum err json_read(const struct record_type *type, struct text body, enum shown purpose, void *record,
-                   uint64_t *given, struct field_errors *errors, size_t *offset, struct arena *arena);
+enum err json_read(const struct record_type *type, struct text body, enum shown purpose,
+                   void *record, uint64_t *given, struct field_errors *errors, size_t *offset,
+                   struct arena *arena);
 
 /* Epoch milliseconds from an RFC 3339 date and time, or a date alone. */
 bool time_from_text(struct text t, uint64_t *ms);

@@ -9,7 +9,8 @@ void field_errors_add(struct field_errors *errors, struct text field, struct tex
 {
     struct field_error *error = arena_new(errors->arena, struct field_error);
     if (error == NULL) return;
-    *error = (struct field_error){arena_text(errors->arena, field), arena_text(errors->arena, reason), NULL};
+    *error = (struct field_error){arena_text(errors->arena, field),
+                                  arena_text(errors->arena, reason), NULL};
     if (errors->last != NULL) {
         errors->last->next = error;
     } else {
@@ -39,8 +40,9 @@ static void check_length(const struct field *field, struct text value, struct fi
     struct text reason = TEXT_NONE;
     bool fits = !field->has_length || (value.bytes >= field->least && value.bytes <= field->most);
     if (!fits) {
-        wrong(errors, field, arena_print(errors->arena, "must have %llu to %llu bytes",
-                                         (unsigned long long)field->least, (unsigned long long)field->most));
+        wrong(errors, field,
+              arena_print(errors->arena, "must have %llu to %llu bytes",
+                          (unsigned long long)field->least, (unsigned long long)field->most));
         return;
     }
     if (!text_is_clean_utf8(value)) {
@@ -50,18 +52,21 @@ static void check_length(const struct field *field, struct text value, struct fi
     if (value.bytes > 0 && !check_value(field->check, value, &reason)) wrong(errors, field, reason);
 }
 
-static void take_text(const struct field *field, yyjson_val *value, void *record, struct field_errors *errors)
+static void take_text(const struct field *field, yyjson_val *value, void *record,
+                      struct field_errors *errors)
 {
     if (!yyjson_is_str(value)) {
         wrong(errors, field, TEXT("must be a string"));
         return;
     }
-    struct text t = arena_text(errors->arena, (struct text){yyjson_get_str(value), yyjson_get_len(value)});
+    struct text t =
+        arena_text(errors->arena, (struct text){yyjson_get_str(value), yyjson_get_len(value)});
     check_length(field, t, errors);
     field_set_text(field, record, t);
 }
 
-static void take_choice(const struct field *field, yyjson_val *value, void *record, struct field_errors *errors)
+static void take_choice(const struct field *field, yyjson_val *value, void *record,
+                        struct field_errors *errors)
 {
     struct text word = {yyjson_get_str(value), yyjson_get_len(value)};
     uint32_t number = yyjson_is_str(value) ? choice_number(field->choice, word) : 0;
@@ -72,21 +77,24 @@ static void take_choice(const struct field *field, yyjson_val *value, void *reco
     field_set_number(field, record, number);
 }
 
-static void take_number(const struct field *field, yyjson_val *value, void *record, struct field_errors *errors)
+static void take_number(const struct field *field, yyjson_val *value, void *record,
+                        struct field_errors *errors)
 {
     uint64_t number = yyjson_get_uint(value);
     bool is_in_range = !field->has_range || (number >= field->least && number <= field->most);
     if (!yyjson_is_uint(value) || !is_in_range) {
-        wrong(errors, field, field->has_range
-            ? arena_print(errors->arena, "must be a whole number from %llu to %llu",
-                          (unsigned long long)field->least, (unsigned long long)field->most)
-            : TEXT("must be a whole number, not negative"));
+        wrong(errors, field,
+              field->has_range
+                  ? arena_print(errors->arena, "must be a whole number from %llu to %llu",
+                                (unsigned long long)field->least, (unsigned long long)field->most)
+                  : TEXT("must be a whole number, not negative"));
         return;
     }
     field_set_number(field, record, number);
 }
 
-static void take_id(const struct field *field, yyjson_val *value, void *record, struct field_errors *errors)
+static void take_id(const struct field *field, yyjson_val *value, void *record,
+                    struct field_errors *errors)
 {
     uint64_t id = 0;
     struct text digits = {yyjson_get_str(value), yyjson_get_len(value)};
@@ -97,7 +105,8 @@ static void take_id(const struct field *field, yyjson_val *value, void *record, 
     field_set_number(field, record, id);
 }
 
-static void take_time(const struct field *field, yyjson_val *value, void *record, struct field_errors *errors)
+static void take_time(const struct field *field, yyjson_val *value, void *record,
+                      struct field_errors *errors)
 {
     uint64_t ms = 0;
     struct text t = {yyjson_get_str(value), yyjson_get_len(value)};
@@ -108,34 +117,38 @@ static void take_time(const struct field *field, yyjson_val *value, void *record
     field_set_number(field, record, ms);
 }
 
-static void take_list(const struct field *field, yyjson_val *value, void *record, struct field_errors *errors)
+static void take_list(const struct field *field, yyjson_val *value, void *record,
+                      struct field_errors *errors)
 {
     struct text lines = TEXT_NONE, reason = TEXT_NONE;
     size_t index, count;
     yyjson_val *item;
     size_t items = yyjson_arr_size(value);
     if (!yyjson_is_arr(value) || items < field->least || items > field->most) {
-        wrong(errors, field, arena_print(errors->arena, "must be a list of %llu to %llu strings",
-                                         (unsigned long long)field->least, (unsigned long long)field->most));
+        wrong(errors, field,
+              arena_print(errors->arena, "must be a list of %llu to %llu strings",
+                          (unsigned long long)field->least, (unsigned long long)field->most));
         return;
     }
     yyjson_arr_foreach(value, index, count, item)
     {
         struct text t = {yyjson_get_str(item), yyjson_get_len(item)};
-        bool is_line = yyjson_is_str(item) && t.bytes > 0 && t.bytes <= 1024 && text_is_clean_utf8(t) &&
-                       memchr(t.data, '\n', t.bytes) == NULL;
+        bool is_line = yyjson_is_str(item) && t.bytes > 0 && t.bytes <= 1024 &&
+                       text_is_clean_utf8(t) && memchr(t.data, '\n', t.bytes) == NULL;
         if (!is_line) {
             wrong(errors, field, TEXT("must hold strings of 1 to 1024 bytes, one line each"));
             return;
         }
-        lines = index == 0 ? arena_text(errors->arena, t)
-                           : arena_print(errors->arena, "%.*s\n%.*s", TEXT_ARGS(lines), TEXT_ARGS(t));
+        lines = index == 0
+                    ? arena_text(errors->arena, t)
+                    : arena_print(errors->arena, "%.*s\n%.*s", TEXT_ARGS(lines), TEXT_ARGS(t));
     }
     if (lines.bytes > 0 && !check_value(field->check, lines, &reason)) wrong(errors, field, reason);
     field_set_text(field, record, lines);
 }
 
-static void take_object(const struct field *field, yyjson_val *value, void *record, struct field_errors *errors)
+static void take_object(const struct field *field, yyjson_val *value, void *record,
+                        struct field_errors *errors)
 {
     size_t bytes = 0;
     if (!yyjson_is_obj(value)) {
@@ -151,7 +164,8 @@ static void take_object(const struct field *field, yyjson_val *value, void *reco
     free(written);
 }
 
-static void take(const struct field *field, yyjson_val *value, void *record, struct field_errors *errors)
+static void take(const struct field *field, yyjson_val *value, void *record,
+                 struct field_errors *errors)
 {
     if (yyjson_is_null(value)) {
         if (!field->is_nullable) {
@@ -178,7 +192,8 @@ static void take(const struct field *field, yyjson_val *value, void *record, str
     }
 }
 
-static void fill_in(const struct record_type *type, void *record, uint64_t given, struct field_errors *errors)
+static void fill_in(const struct record_type *type, void *record, uint64_t given,
+                    struct field_errors *errors)
 {
     const struct field *fields = type->fields();
     for (unsigned i = 0; i < type->field_count; i++) {
@@ -188,8 +203,8 @@ static void fill_in(const struct record_type *type, void *record, uint64_t given
     }
 }
 
-static void take_members(const struct record_type *type, yyjson_val *object, enum shown purpose, void *record,
-                         uint64_t *given, struct field_errors *errors)
+static void take_members(const struct record_type *type, yyjson_val *object, enum shown purpose,
+                         void *record, uint64_t *given, struct field_errors *errors)
 {
     size_t index, count;
     yyjson_val *key, *value;
@@ -201,7 +216,9 @@ static void take_members(const struct record_type *type, yyjson_val *object, enu
         if (field == NULL || (field->shown & purpose) == 0) {
             bool is_shown = field != NULL && field->shown & (READ | CREATE | UPDATE);
             name.bytes = name.bytes > 64 ? 64 : name.bytes;
-            field_errors_add(errors, name, is_shown ? TEXT("cannot be set here") : TEXT("is not a field of this"));
+            field_errors_add(errors, name,
+                             is_shown ? TEXT("cannot be set here")
+                                      : TEXT("is not a field of this"));
         } else if (*given & FIELD_BIT(number)) {
             wrong(errors, field, TEXT("stands twice"));
         } else {
@@ -212,14 +229,16 @@ static void take_members(const struct record_type *type, yyjson_val *object, enu
     }
 }
 
-enum err json_read(const struct record_type *type, struct text body, enum shown purpose, void *record,
-                   uint64_t *given, struct field_errors *errors, size_t *offset, struct arena *arena)
+enum err json_read(const struct record_type *type, struct text body, enum shown purpose,
+                   void *record, uint64_t *given, struct field_errors *errors, size_t *offset,
+                   struct arena *arena)
 {
     yyjson_read_err bad = {0};
     *given = 0;
     errors->arena = arena;
     /* yyjson wants a char * but does not write to it without YYJSON_READ_INSITU. */
-    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)body.data, body.bytes, YYJSON_READ_NOFLAG, NULL, &bad);
+    yyjson_doc *doc =
+        yyjson_read_opts((char *)(uintptr_t)body.data, body.bytes, YYJSON_READ_NOFLAG, NULL, &bad);
     if (doc == NULL) {
         *offset = bad.pos;
         return bad.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION ? ERR_OVERLOADED : ERR_BAD_JSON;

@@ -10,7 +10,8 @@ static int64_t days_of(int64_t year, unsigned month, unsigned day)
     int64_t era = (year >= 0 ? year : year - 399) / 400;
     int64_t year_of_era = year - era * 400;
     int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
+           719468;
 }
 
 static void date_of(int64_t days, int64_t *year, unsigned *month, unsigned *day)
@@ -18,7 +19,8 @@ static void date_of(int64_t days, int64_t *year, unsigned *month, unsigned *day)
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t shifted = (5 * day_of_year + 2) / 153;
     *day = (unsigned)(day_of_year - (153 * shifted + 2) / 5 + 1);
@@ -97,7 +99,8 @@ static bool fraction_take(struct text *t, uint64_t *ms)
     unsigned digits = 0;
     *ms = 0;
     if (t->bytes == 0 || t->data[0] != '.') return true;
-    for (t->data++, t->bytes--; t->bytes > 0 && t->data[0] >= '0' && t->data[0] <= '9'; t->data++, t->bytes--) {
+    for (t->data++, t->bytes--; t->bytes > 0 && t->data[0] >= '0' && t->data[0] <= '9';
+         t->data++, t->bytes--) {
         if (digits++ < 3) *ms = *ms * 10 + (uint64_t)(t->data[0] - '0');
     }
     for (unsigned i = digits; i < 3; i++) *ms *= 10;
@@ -109,15 +112,21 @@ bool time_from_text(struct text t, uint64_t *ms)
     static const uint8_t days_in[12] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     uint64_t year, month, day, hour = 0, minute = 0, second = 0, part = 0;
     int64_t zone = 0;
-    if (!digits_take(&t, 4, '-', &year) || !digits_take(&t, 2, '-', &month) || !digits_take(&t, 2, 0, &day)) return false;
+    if (!digits_take(&t, 4, '-', &year) || !digits_take(&t, 2, '-', &month) ||
+        !digits_take(&t, 2, 0, &day))
+        return false;
     bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     if (year < 1970 || month < 1 || month > 12 || day < 1 || day > days_in[month - 1]) return false;
     if (month == 2 && day == 29 && !is_leap) return false;
     if (t.bytes > 0) {
         if (t.data[0] != 'T' && t.data[0] != 't' && t.data[0] != ' ') return false;
         t = (struct text){t.data + 1, t.bytes - 1};
-        if (!digits_take(&t, 2, ':', &hour) || !digits_take(&t, 2, ':', &minute) || !digits_take(&t, 2, 0, &second)) return false;
-        if (hour > 23 || minute > 59 || second > 60 || !fraction_take(&t, &part) || !zone_take(t, &zone)) return false;
+        if (!digits_take(&t, 2, ':', &hour) || !digits_take(&t, 2, ':', &minute) ||
+            !digits_take(&t, 2, 0, &second))
+            return false;
+        if (hour > 23 || minute > 59 || second > 60 || !fraction_take(&t, &part) ||
+            !zone_take(t, &zone))
+            return false;
     }
     int64_t seconds = days_of((int64_t)year, (unsigned)month, (unsigned)day) * 86400 +
                       (int64_t)(hour * 3600 + minute * 60 + second) - zone * 60;

@@ -1,6 +1,7 @@
 #include "core/listing.h"
 
-enum err reply_listing(struct view *view, const struct call *call, struct reply *reply, const struct listing *listing)
+enum err reply_listing(struct view *view, const struct call *call, struct reply *reply,
+                       const struct listing *listing)
 {
     struct walk walk;
     uint64_t id, last = 0, total;
@@ -12,7 +13,8 @@ enum err reply_listing(struct view *view, const struct call *call, struct reply 
     reply_list_begin(reply);
     if (listing->index != NULL) {
         total = record_count(&view->read, listing->index, listing->like);
-        walk_begin(&walk, &view->read, listing->index, listing->like, call->page.after, listing->newest_first);
+        walk_begin(&walk, &view->read, listing->index, listing->like, call->page.after,
+                   listing->newest_first);
     } else {
         total = record_count_all(&view->read, listing->type);
         walk_begin_all(&walk, &view->read, listing->type, call->page.after, listing->newest_first);

@@ -6,12 +6,14 @@
 
 struct listing {
     const struct record_type *type;
-    const struct record_index *index; /* COUNTED: the records with the values of `like`; NULL: all there are */
+    const struct record_index
+        *index; /* COUNTED: the records with the values of `like`; NULL: all there are */
     const void *like;
     bool newest_first;
 };
 
 /* The page that the call asks for; costs the same wherever in the list it is. */
-enum err reply_listing(struct view *view, const struct call *call, struct reply *reply, const struct listing *listing);
+enum err reply_listing(struct view *view, const struct call *call, struct reply *reply,
+                       const struct listing *listing);
 
 #endif

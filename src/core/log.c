@@ -50,7 +50,8 @@ static struct text cut(struct text t)
     return (struct text){t.data, t.bytes > TEXT_BYTES_MAX ? TEXT_BYTES_MAX : t.bytes};
 }
 
-static void head_put(struct json *line, enum logger logger, enum log_level level, const char *message)
+static void head_put(struct json *line, enum logger logger, enum log_level level,
+                     const char *message)
 {
     struct timespec now = {0};
     clock_gettime(CLOCK_REALTIME, &now);
@@ -86,7 +87,8 @@ static void line_write(struct text line)
     }
 }
 
-void log_fields(enum logger logger, enum log_level level, const char *message, const struct log_field *fields)
+void log_fields(enum logger logger, enum log_level level, const char *message,
+                const struct log_field *fields)
 {
     char room[LINE_BYTES_MAX];
     if (!log_is_on(level)) return;

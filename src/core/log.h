@@ -23,14 +23,15 @@ struct log_field {
     uint64_t number;
 };
 
-#define LOG_TEXT(key, value) ((struct log_field){LOG_KIND_TEXT, (key), (value), 0})
+#define LOG_TEXT(key, value)        ((struct log_field){LOG_KIND_TEXT, (key), (value), 0})
 #define LOG_STRING(key, zero_ended) LOG_TEXT(key, text_of(zero_ended))
-#define LOG_NUMBER(key, value) ((struct log_field){LOG_KIND_NUMBER, (key), TEXT_NONE, (value)})
-#define LOG_ID(key, value) ((struct log_field){LOG_KIND_ID, (key), TEXT_NONE, (value)}) /* decimal string */
+#define LOG_NUMBER(key, value)      ((struct log_field){LOG_KIND_NUMBER, (key), TEXT_NONE, (value)})
+#define LOG_ID(key, value) \
+    ((struct log_field){LOG_KIND_ID, (key), TEXT_NONE, (value)}) /* decimal string */
 #define LOG_FLAG(key, value) ((struct log_field){LOG_KIND_FLAG, (key), TEXT_NONE, (value)})
 /* The name of an enum err that is not OK. */
 #define LOG_ERR(e) LOG_STRING("error", err_info(e)->name)
-#define LOG_END ((struct log_field){LOG_KIND_END, NULL, TEXT_NONE, 0})
+#define LOG_END    ((struct log_field){LOG_KIND_END, NULL, TEXT_NONE, 0})
 
 /* A forgotten LOG_END does no harm: there is always one more. */
 #define log_line(level, message, ...) log_line_of(LOGGER_APP, level, message, __VA_ARGS__)
@@ -44,6 +45,7 @@ bool log_level_read(struct text word, enum log_level *level);
 /* For work that is only done to be logged. */
 bool log_is_on(enum log_level level);
 
-void log_fields(enum logger logger, enum log_level level, const char *message, const struct log_field *fields);
+void log_fields(enum logger logger, enum log_level level, const char *message,
+                const struct log_field *fields);
 
 #endif

@@ -12,7 +12,8 @@ static void key_add_byte(struct key *key, uint8_t byte)
 
 void key_add_u64(struct key *key, uint64_t value)
 {
-    for (unsigned shift = 64; shift > 0; shift -= 8) key_add_byte(key, (uint8_t)(value >> (shift - 8)));
+    for (unsigned shift = 64; shift > 0; shift -= 8)
+        key_add_byte(key, (uint8_t)(value >> (shift - 8)));
 }
 
 uint64_t key_last_u64(struct text key)
@@ -70,7 +71,8 @@ static void key_add_field(struct key *key, const struct field *field, const void
 }
 
 /* With `first_only` the prefix that all records with this first value share. */
-static bool index_prefix(const struct record_index *index, const void *record, bool first_only, struct key *key)
+static bool index_prefix(const struct record_index *index, const void *record, bool first_only,
+                         struct key *key)
 {
     key->count = 0;
     if (field_is_empty(index->fields[0], record)) return false;
@@ -88,7 +90,8 @@ bool key_of_index(const struct record_index *index, const void *record, struct k
 
 /* ---- one record ----------------------------------------------------------------------------------- */
 
-enum err record_get(const struct reader *reader, const struct record_type *type, uint64_t id, void *record)
+enum err record_get(const struct reader *reader, const struct record_type *type, uint64_t id,
+                    void *record)
 {
     struct text stored;
     for (const struct staged *s = reader->staged; s != NULL; s = s->next) {
@@ -108,7 +111,8 @@ enum err record_get(const struct reader *reader, const struct record_type *type,
     return record_decode(type, stored, record);
 }
 
-enum err record_find(const struct reader *reader, const struct record_index *index, const void *like, void *record)
+enum err record_find(const struct reader *reader, const struct record_index *index,
+                     const void *like, void *record)
 {
     struct key key;
     struct text value;
@@ -127,7 +131,8 @@ static uint64_t counter(const struct reader *reader, const struct key *key)
     return e == OK && value.bytes == 8 ? key_last_u64(value) : 0;
 }
 
-uint64_t record_count(const struct reader *reader, const struct record_index *index, const void *like)
+uint64_t record_count(const struct reader *reader, const struct record_index *index,
+                      const void *like)
 {
     struct key key;
     assert(index->kind == INDEX_COUNTED);
@@ -144,17 +149,19 @@ uint64_t record_count_all(const struct reader *reader, const struct record_type 
 
 /* ---- walks ---------------------------------------------------------------------------------------- */
 
-static void walk_start(struct walk *walk, const struct reader *reader, uint64_t after, bool backwards)
+static void walk_start(struct walk *walk, const struct reader *reader, uint64_t after,
+                       bool backwards)
 {
     struct key from = walk->prefix;
     walk->after = after;
     walk->order_bytes = 0;
     key_add_u64(&from, after != 0 ? after : backwards ? UINT64_MAX : 0);
-    if (store_seek(reader->txn, key_text(&from), backwards, &walk->cursor) != OK) walk->cursor = NULL;
+    if (store_seek(reader->txn, key_text(&from), backwards, &walk->cursor) != OK)
+        walk->cursor = NULL;
 }
 
-void walk_begin(struct walk *walk, const struct reader *reader, const struct record_index *index, const void *like,
-                uint64_t after, bool backwards)
+void walk_begin(struct walk *walk, const struct reader *reader, const struct record_index *index,
+                const void *like, uint64_t after, bool backwards)
 {
     assert(index->kind != INDEX_UNIQUE);
     walk->cursor = NULL;
@@ -162,16 +169,16 @@ void walk_begin(struct walk *walk, const struct reader *reader, const struct rec
     walk_start(walk, reader, after, backwards);
 }
 
-void walk_begin_all(struct walk *walk, const struct reader *reader, const struct record_type *type, uint64_t after,
-                    bool backwards)
+void walk_begin_all(struct walk *walk, const struct reader *reader, const struct record_type *type,
+                    uint64_t after, bool backwards)
 {
     walk->prefix.count = 0;
     key_add_byte(&walk->prefix, type->table);
     walk_start(walk, reader, after, backwards);
 }
 
-void walk_begin_ordered(struct walk *walk, const struct reader *reader, const struct record_index *index,
-                        const void *like)
+void walk_begin_ordered(struct walk *walk, const struct reader *reader,
+                        const struct record_index *index, const void *like)
 {
     walk->cursor = NULL;
     walk->after = 0;
@@ -179,8 +186,10 @@ void walk_begin_ordered(struct walk *walk, const struct reader *reader, const st
     walk->prefix.count = 0;
     key_add_byte(&walk->prefix, SPACE_INDEX);
     key_add_byte(&walk->prefix, index->number);
-    if (like != NULL && index->fields[1] != NULL && !index_prefix(index, like, true, &walk->prefix)) return;
-    if (store_seek(reader->txn, key_text(&walk->prefix), false, &walk->cursor) != OK) walk->cursor = NULL;
+    if (like != NULL && index->fields[1] != NULL && !index_prefix(index, like, true, &walk->prefix))
+        return;
+    if (store_seek(reader->txn, key_text(&walk->prefix), false, &walk->cursor) != OK)
+        walk->cursor = NULL;
 }
 
 bool walk_next(struct walk *walk, uint64_t *id)
@@ -190,7 +199,8 @@ bool walk_next(struct walk *walk, uint64_t *id)
         if (key.bytes != walk->prefix.count + walk->order_bytes + 8) return false;
         if (memcmp(key.data, walk->prefix.bytes, walk->prefix.count) != 0) return false;
         *id = key_last_u64(key);
-        if (walk->order_bytes > 0) walk->order = key_last_u64((struct text){key.data, key.bytes - 8});
+        if (walk->order_bytes > 0)
+            walk->order = key_last_u64((struct text){key.data, key.bytes - 8});
         if (*id == walk->after && walk->after != 0) continue; /* the seek found it itself */
         return true;
     }

@@ -7,19 +7,25 @@
 #define ROUTE_READ(operation_) .lane = LANE_READ, .read = operation_,
 #define ROUTE_TURN(operation_) .lane = LANE_TURN, .turn = operation_,
 #define NO_BODY
-#define BODY(purpose_, type) .takes = &type##_type, .purpose = purpose_,
-#define BODY_FORM(purpose_, type) BODY(purpose_, type) .is_form = true,
-#define QUERY(names) .query = names,
-#define ONE(type) .gives = GIVES_ONE, .given = &type##_type,
-#define LIST(type) .gives = GIVES_LIST, .given = &type##_type,
-#define NO_DATA .gives = GIVES_NO_DATA,
-#define OTHER(type) .gives = GIVES_OTHER, .content_type = TEXT_INIT(type),
-#define BARE(type) .given = &type##_type, OTHER("application/json")
+#define BODY(purpose_, type)      .takes = &type##_type, .purpose = purpose_,
+#define BODY_FORM(purpose_, type) BODY(purpose_, type).is_form = true,
+#define QUERY(names)              .query = names,
+#define ONE(type)                 .gives = GIVES_ONE, .given = &type##_type,
+#define LIST(type)                .gives = GIVES_LIST, .given = &type##_type,
+#define NO_DATA                   .gives = GIVES_NO_DATA,
+#define OTHER(type)               .gives = GIVES_OTHER, .content_type = TEXT_INIT(type),
+#define BARE(type)                .given = &type##_type, OTHER("application/json")
 
 static const struct route routes[] = {
-#define ROUTE(method_, path_, operation_, lane_, access_, scope_, takes_, gives_, status_, sentence_) \
-    {.method = METHOD_##method_, .path = TEXT_INIT(path_), .operation = TEXT_INIT(#operation_), \
-     .access = ACCESS_##access_, .scope = SCOPE_##scope_, .status = status_, .sentence = sentence_, \
+#define ROUTE(method_, path_, operation_, lane_, access_, scope_, takes_, gives_, status_, \
+              sentence_) \
+    {.method = METHOD_##method_, \
+     .path = TEXT_INIT(path_), \
+     .operation = TEXT_INIT(#operation_), \
+     .access = ACCESS_##access_, \
+     .scope = SCOPE_##scope_, \
+     .status = status_, \
+     .sentence = sentence_, \
      ROUTE_##lane_(operation_) takes_ gives_},
 #include "routes.def"
 #undef ROUTE
@@ -28,8 +34,8 @@ static const struct route routes[] = {
 enum { ROUTE_COUNT = sizeof routes / sizeof *routes };
 
 static const struct text methods[METHOD_COUNT] = {
-    [METHOD_GET] = TEXT_INIT("GET"),     [METHOD_POST] = TEXT_INIT("POST"),
-    [METHOD_PUT] = TEXT_INIT("PUT"),     [METHOD_PATCH] = TEXT_INIT("PATCH"),
+    [METHOD_GET] = TEXT_INIT("GET"),       [METHOD_POST] = TEXT_INIT("POST"),
+    [METHOD_PUT] = TEXT_INIT("PUT"),       [METHOD_PATCH] = TEXT_INIT("PATCH"),
     [METHOD_DELETE] = TEXT_INIT("DELETE"),
 };
 

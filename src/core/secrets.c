@@ -16,9 +16,12 @@ void secrets_derive(struct secrets *secrets, const uint8_t root[32])
     static const char context[crypto_kdf_CONTEXTBYTES + 1] = "homeport";
     uint8_t fingerprint[crypto_kdf_BYTES_MIN];
     static_assert(crypto_kdf_KEYBYTES == 32, "the root key is a KDF key");
-    static_assert(crypto_secretbox_NONCEBYTES == NONCE_BYTES, "the nonce in secrets.h is the cipher's");
-    crypto_kdf_derive_from_key(secrets->seal_key, sizeof secrets->seal_key, KEY_SEAL, context, root);
-    crypto_kdf_derive_from_key(secrets->token_key, sizeof secrets->token_key, KEY_TOKEN, context, root);
+    static_assert(crypto_secretbox_NONCEBYTES == NONCE_BYTES,
+                  "the nonce in secrets.h is the cipher's");
+    crypto_kdf_derive_from_key(secrets->seal_key, sizeof secrets->seal_key, KEY_SEAL, context,
+                               root);
+    crypto_kdf_derive_from_key(secrets->token_key, sizeof secrets->token_key, KEY_TOKEN, context,
+                               root);
     crypto_kdf_derive_from_key(fingerprint, sizeof fingerprint, KEY_FINGERPRINT, context, root);
     memcpy(secrets->fingerprint, fingerprint, sizeof secrets->fingerprint);
 }
@@ -31,8 +34,8 @@ static void nonce_bind(const uint8_t nonce[NONCE_BYTES], uint64_t about, uint8_t
     crypto_generichash(bound, NONCE_BYTES, both, sizeof both, NULL, 0);
 }
 
-struct text secrets_seal(const struct secrets *secrets, const uint8_t nonce[24], uint64_t about, struct text plain,
-                         struct arena *arena)
+struct text secrets_seal(const struct secrets *secrets, const uint8_t nonce[24], uint64_t about,
+                         struct text plain, struct arena *arena)
 {
     uint8_t bound[NONCE_BYTES];
     size_t bytes = SEALED_BYTES_LEAST + plain.bytes;
@@ -42,13 +45,14 @@ struct text secrets_seal(const struct secrets *secrets, const uint8_t nonce[24],
     if (sealed == NULL || text == NULL) return TEXT_NONE;
     memcpy(sealed, nonce, NONCE_BYTES);
     nonce_bind(nonce, about, bound);
-    crypto_secretbox_easy(sealed + NONCE_BYTES, (const uint8_t *)plain.data, plain.bytes, bound, secrets->seal_key);
+    crypto_secretbox_easy(sealed + NONCE_BYTES, (const uint8_t *)plain.data, plain.bytes, bound,
+                          secrets->seal_key);
     sodium_bin2base64(text, text_size, sealed, bytes, BASE64);
     return (struct text){text, text_size - 1};
 }
 
-bool secrets_open(const struct secrets *secrets, uint64_t about, struct text sealed, struct arena *arena,
-                  struct text *plain)
+bool secrets_open(const struct secrets *secrets, uint64_t about, struct text sealed,
+                  struct arena *arena, struct text *plain)
 {
     uint8_t bound[NONCE_BYTES];
     size_t bytes = 0;
@@ -56,12 +60,15 @@ bool secrets_open(const struct secrets *secrets, uint64_t about, struct text sea
     *plain = TEXT_NONE;
     if (sealed.bytes == 0) return false;
     uint8_t *box = arena_alloc(arena, sealed.bytes);
-    char *out = arena_alloc(arena, sealed.bytes); /* longer than the plain text by more than a zero byte */
+    char *out =
+        arena_alloc(arena, sealed.bytes); /* longer than the plain text by more than a zero byte */
     if (box == NULL || out == NULL) return false;
-    int code = sodium_base642bin(box, sealed.bytes, sealed.data, sealed.bytes, NULL, &bytes, &end, BASE64);
+    int code =
+        sodium_base642bin(box, sealed.bytes, sealed.data, sealed.bytes, NULL, &bytes, &end, BASE64);
     if (code != 0 || end != sealed.data + sealed.bytes || bytes < SEALED_BYTES_LEAST) return false;
     nonce_bind(box, about, bound);
-    code = crypto_secretbox_open_easy((uint8_t *)out, box + NONCE_BYTES, bytes - NONCE_BYTES, bound, secrets->seal_key);
+    code = crypto_secretbox_open_easy((uint8_t *)out, box + NONCE_BYTES, bytes - NONCE_BYTES, bound,
+                                      secrets->seal_key);
     if (code != 0) return false;
     *plain = (struct text){out, bytes - SEALED_BYTES_LEAST};
     return true;

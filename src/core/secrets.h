@@ -18,11 +18,11 @@ void secrets_derive(struct secrets *secrets, const uint8_t root[32]);
 
 /* Sealing (XSalsa20-Poly1305): nonce, tag and cipher text in base64 without padding. `about` must be the
  * same when opening, so that a sealed text cannot be moved to another record. */
-struct text secrets_seal(const struct secrets *secrets, const uint8_t nonce[24], uint64_t about, struct text plain,
-                         struct arena *arena);
+struct text secrets_seal(const struct secrets *secrets, const uint8_t nonce[24], uint64_t about,
+                         struct text plain, struct arena *arena);
 /* False: not sealed with this key, for this `about`, or changed since. */
-bool secrets_open(const struct secrets *secrets, uint64_t about, struct text sealed, struct arena *arena,
-                  struct text *plain);
+bool secrets_open(const struct secrets *secrets, uint64_t about, struct text sealed,
+                  struct arena *arena, struct text *plain);
 
 /* SHA-256 in hex, of what has enough chance in it to need no slow hash. */
 enum { SECRET_HASH_BYTES = 64 };

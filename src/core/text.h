@@ -18,7 +18,10 @@ struct text {
 
 /* A string literal as a text, usable in static initialisers. */
 #define TEXT(literal) ((struct text){"" literal, sizeof(literal) - 1})
-#define TEXT_INIT(literal) {"" literal, sizeof(literal) - 1}
+#define TEXT_INIT(literal) \
+    { \
+        "" literal, sizeof(literal) - 1 \
+    }
 #define TEXT_NONE ((struct text){NULL, 0})
 /* For printf: "%.*s", TEXT_ARGS(t) */
 #define TEXT_ARGS(t) (int)(t).bytes, (t).data

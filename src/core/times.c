@@ -1,7 +1,7 @@
 #include "core/times.h"
 
-const uint64_t times_bounds_us[TIMES_BUCKETS - 1] = {50,    100,   250,    500,    1000,    2500,   5000,
-                                                     10000, 25000, 100000, 250000, 1000000, 5000000};
+const uint64_t times_bounds_us[TIMES_BUCKETS - 1] = {
+    50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 100000, 250000, 1000000, 5000000};
 
 void times_add(struct times *times, uint64_t us)
 {

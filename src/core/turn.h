@@ -20,35 +20,39 @@ struct turn_input {
 };
 
 struct turn_result {
-    enum err commit;       /* OK, or why nothing of this turn was kept */
-    bool has_written;      /* there was something to commit */
-    uint64_t audit_head;   /* number of the newest audit entry */
+    enum err commit;     /* OK, or why nothing of this turn was kept */
+    bool has_written;    /* there was something to commit */
+    uint64_t audit_head; /* number of the newest audit entry */
 };
 
 /* config, secrets and store must outlive the core. NULL when memory is short. */
-struct core *core_open(struct store *store, const struct config *config, const struct secrets *secrets);
+struct core *core_open(struct store *store, const struct config *config,
+                       const struct secrets *secrets);
 void core_close(struct core *core);
 
 /* Rebuilds what actors keep in memory from the records and takes up what a stop or crash interrupted.
  * Messages that this causes are in the outbox. To be called before the first turn. */
-struct turn_result core_start(struct core *core, const struct turn_input *input, struct mailbox *outbox);
+struct turn_result core_start(struct core *core, const struct turn_input *input,
+                              struct mailbox *outbox);
 
 /* Runs every message in the inbox to its end inside one store transaction. When the commit fails, the
  * outbox holds nothing but an error answer for each request, and the actors have started anew. */
-struct turn_result turn_run(struct core *core, const struct turn_input *input, struct mailbox *inbox,
-                            struct mailbox *outbox);
+struct turn_result turn_run(struct core *core, const struct turn_input *input,
+                            struct mailbox *inbox, struct mailbox *outbox);
 
 /* One decision that no message asks for, as a step of its own in a transaction of its own: for the command
  * line, which works beside a running server and therefore calls no core_start(). The audit log names nobody,
  * and "cli" as the request. *decided is what `decide` returned, or why nothing of it was kept. */
-struct turn_result turn_decide(struct core *core, const struct turn_input *input, struct mailbox *outbox,
+struct turn_result turn_decide(struct core *core, const struct turn_input *input,
+                               struct mailbox *outbox,
                                enum err (*decide)(struct step *step, void *context), void *context,
                                enum err *decided);
 
 /* Figures for /metrics; written by the turn, read by anybody (each is one aligned word). */
 struct core_figures {
-    uint64_t turns, messages, commits, commits_failed, audit_entries, tasks_started, tasks_completed,
-        tasks_failed, tasks_retried, pushes_ok, pushes_unchanged, pushes_failed, messages_in_largest_turn;
+    uint64_t turns, messages, commits, commits_failed, audit_entries, tasks_started,
+        tasks_completed, tasks_failed, tasks_retried, pushes_ok, pushes_unchanged, pushes_failed,
+        messages_in_largest_turn;
     uint64_t last_commit_ok; /* truths: the store takes changes; a provider took the last push */
     uint64_t last_push_ok;
 };

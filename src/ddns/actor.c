@@ -42,17 +42,20 @@ enum err ddns_start(struct ddns *self, struct step *step)
     struct walk walk;
     uint64_t id;
     (void)self;
-    walk_begin_ordered(&walk, &step->read, &task_by_lane, &(struct task){.waiting_lane = sweep_lane});
+    walk_begin_ordered(&walk, &step->read, &task_by_lane,
+                       &(struct task){.waiting_lane = sweep_lane});
     bool is_waiting = walk_next(&walk, &id);
     walk_end(&walk);
-    bool is_running = record_count(&step->read, &task_by_running, &(struct task){.running_lane = sweep_lane}) > 0;
+    bool is_running =
+        record_count(&step->read, &task_by_running, &(struct task){.running_lane = sweep_lane}) > 0;
     if (is_waiting || is_running) return OK;
     struct task task = {.kind = task_kind_sweep, .lane_id = sweep_lane};
     task_new(step, &task, step->now_ms + sweep_interval_ms);
     return OK;
 }
 
-enum err ddns_on_interfaces_changed(struct ddns *self, struct step *step, const struct interface_list *list)
+enum err ddns_on_interfaces_changed(struct ddns *self, struct step *step,
+                                    const struct interface_list *list)
 {
     struct walk walk;
     struct source source;
@@ -61,7 +64,8 @@ enum err ddns_on_interfaces_changed(struct ddns *self, struct step *step, const 
     if (count > INTERFACE_ADDRESSES_MAX) count = INTERFACE_ADDRESSES_MAX;
     self->interface_count = (unsigned)count;
     memcpy(self->interfaces, list->addresses.data, count * sizeof(struct interface_address));
-    walk_begin(&walk, &step->read, &source_by_kind, &(struct source){.kind = source_kind_interface}, 0, false);
+    walk_begin(&walk, &step->read, &source_by_kind, &(struct source){.kind = source_kind_interface},
+               0, false);
     while (walk_next(&walk, &id)) {
         if (source_get(&step->read, id, &source) == OK) source_read_interface(step, &source);
     }
@@ -72,9 +76,11 @@ enum err ddns_on_interfaces_changed(struct ddns *self, struct step *step, const 
 enum err ddns_on_ask_done(struct ddns *self, struct step *step, const struct outside_answer *answer)
 {
     struct task task;
-    bool is_wanted = task_get(&step->read, answer->task_id, &task) == OK && task.status == task_status_processing;
+    bool is_wanted = task_get(&step->read, answer->task_id, &task) == OK &&
+                     task.status == task_status_processing;
     if (!is_wanted) return OK; /* called off meanwhile, or its target removed */
-    if (task.kind == task_kind_source_check) return probe_answered(self->probes, step, &task, answer);
+    if (task.kind == task_kind_source_check)
+        return probe_answered(self->probes, step, &task, answer);
     return push_answered(step, &task, answer);
 }
 
@@ -119,7 +125,8 @@ static unsigned sweep_sessions(struct step *step)
     unsigned seen = 0, count = 0;
     walk_begin_all(&walk, &step->read, &session_type, 0, false);
     while (seen++ < SWEEP_MAX && walk_next(&walk, &id)) {
-        if (session_get(&step->read, id, &session) != OK || session.expires_at > step->now_ms) continue;
+        if (session_get(&step->read, id, &session) != OK || session.expires_at > step->now_ms)
+            continue;
         session_remove(step, id);
         count++;
     }
@@ -140,7 +147,9 @@ static unsigned sweep_history(struct step *step)
         if (dns_history_get(&step->read, id, &line) != OK) continue;
         if (dns_record_get(&step->read, line.record_id, &record) == OK) {
             struct dns_history like = {.record_id = line.record_id};
-            if (record_count(&step->read, &dns_history_by_record, &like) <= step->config->ddns_history_max) continue;
+            if (record_count(&step->read, &dns_history_by_record, &like) <=
+                step->config->ddns_history_max)
+                continue;
         }
         dns_history_remove(step, id);
         count++;

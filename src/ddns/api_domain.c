@@ -17,10 +17,12 @@ static const struct provider_field *field_named(const struct provider *provider,
 static void bad_member(struct field_errors *errors, struct text name, struct text reason)
 {
     if (name.bytes > 64) name.bytes = 64;
-    field_errors_add(errors, arena_print(errors->arena, "credentials.%.*s", TEXT_ARGS(name)), reason);
+    field_errors_add(errors, arena_print(errors->arena, "credentials.%.*s", TEXT_ARGS(name)),
+                     reason);
 }
 
-static void check_members(const struct provider *provider, yyjson_val *object, struct field_errors *errors)
+static void check_members(const struct provider *provider, yyjson_val *object,
+                          struct field_errors *errors)
 {
     size_t index, count;
     yyjson_val *key, *value;
@@ -30,21 +32,27 @@ static void check_members(const struct provider *provider, yyjson_val *object, s
         const struct provider_field *field = field_named(provider, name);
         if (field == NULL) {
             bad_member(errors, name, TEXT("is not a field of this provider"));
-        } else if (text_equal(field->format, TEXT("map")) ? !yyjson_is_obj(value) : !yyjson_is_str(value)) {
-            bad_member(errors, name, text_equal(field->format, TEXT("map")) ? TEXT("must be an object") : TEXT("must be a string"));
+        } else if (text_equal(field->format, TEXT("map")) ? !yyjson_is_obj(value)
+                                                          : !yyjson_is_str(value)) {
+            bad_member(errors, name,
+                       text_equal(field->format, TEXT("map")) ? TEXT("must be an object")
+                                                              : TEXT("must be a string"));
         } else if (field->is_required && yyjson_is_str(value) && yyjson_get_len(value) == 0) {
             bad_member(errors, name, TEXT("must not be empty"));
         }
     }
     for (unsigned i = 0; i < provider->field_count; i++) {
         const struct provider_field *field = &provider->fields[i];
-        if (!field->is_required || yyjson_obj_getn(object, field->name.data, field->name.bytes) != NULL) continue;
+        if (!field->is_required ||
+            yyjson_obj_getn(object, field->name.data, field->name.bytes) != NULL)
+            continue;
         bad_member(errors, field->name, TEXT("is missing"));
     }
 }
 
 /* Holds the credentials against the provider's fields; every bad one is named. */
-static void check_credentials(struct text provider_name, struct text credentials, struct field_errors *errors)
+static void check_credentials(struct text provider_name, struct text credentials,
+                              struct field_errors *errors)
 {
     const struct provider *provider = provider_find(provider_name);
     struct text field = TEXT_NONE, reason = TEXT_NONE;
@@ -87,7 +95,8 @@ enum err domain_show(struct view *view, const struct call *call, struct reply *r
 static struct text folded(struct text name, struct arena *arena)
 {
     struct text copy = arena_text(arena, name);
-    for (size_t i = 0; i < copy.bytes; i++) ((char *)(uintptr_t)copy.data)[i] = ascii_lower(copy.data[i]);
+    for (size_t i = 0; i < copy.bytes; i++)
+        ((char *)(uintptr_t)copy.data)[i] = ascii_lower(copy.data[i]);
     if (copy.bytes > 1 && copy.data[copy.bytes - 1] == '.') copy.bytes--;
     return copy;
 }
@@ -143,7 +152,8 @@ enum err domain_update(struct step *step, const struct call *call, struct reply 
     if (has_given(call, "on_drift")) domain.on_drift = in->on_drift;
     domain.updated_at = step->now_ms;
     domain_put(step, &domain);
-    if (has_given(call, "credentials") || was_active != domain.is_active) domain_fan_start(step, &domain);
+    if (has_given(call, "credentials") || was_active != domain.is_active)
+        domain_fan_start(step, &domain);
     reply_one(reply, &domain_type, &domain);
     return OK;
 }
@@ -157,7 +167,8 @@ enum err domain_delete(struct step *step, const struct call *call, struct reply 
     if (e != OK) return e;
     bool at_provider = text_equal(call_query(call, TEXT("at_provider"), step->arena), TEXT("true"));
     domain_purge_start(step, &domain, at_provider); /* runs at the end of this same turn */
-    bool has_check = domain.check_task != 0 && task_get(&step->read, domain.check_task, &task) == OK;
+    bool has_check =
+        domain.check_task != 0 && task_get(&step->read, domain.check_task, &task) == OK;
     if (has_check && task_is_open(&task)) task_cancel(step, &task);
     domain_remove(step, domain.id);
     reply_no_data(reply);
@@ -171,7 +182,9 @@ enum err domain_import(struct step *step, const struct call *call, struct reply 
     if (e != OK) return e;
     const struct provider *provider = provider_find(domain.provider);
     if (provider == NULL || !provider->can_list) return ERR_PROVIDER_CANNOT;
-    struct task task = {.kind = task_kind_dns_import, .user_id = domain.user_id, .target_id = domain.id,
+    struct task task = {.kind = task_kind_dns_import,
+                        .user_id = domain.user_id,
+                        .target_id = domain.id,
                         .lane_id = domain.id};
     task_new(step, &task, step->now_ms);
     reply_one(reply, &sync_result_type, &(struct sync_result){.task_id = task.id});

@@ -10,7 +10,8 @@ enum err dns_record_list(struct view *view, const struct call *call, struct repl
     const struct dns_record like = {.domain_id = call->id};
     enum err e = domain_of(&view->read, &view->caller, call->id, &domain);
     if (e != OK) return e;
-    return reply_listing(view, call, reply, &(struct listing){&dns_record_type, &dns_record_by_domain, &like, false});
+    return reply_listing(view, call, reply,
+                         &(struct listing){&dns_record_type, &dns_record_by_domain, &like, false});
 }
 
 enum err dns_record_show(struct view *view, const struct call *call, struct reply *reply)
@@ -28,7 +29,8 @@ enum err dns_history_list(struct view *view, const struct call *call, struct rep
     const struct dns_history like = {.record_id = call->id};
     enum err e = dns_record_of(&view->read, &view->caller, call->id, &record);
     if (e != OK) return e;
-    return reply_listing(view, call, reply, &(struct listing){&dns_history_type, &dns_history_by_record, &like, true});
+    return reply_listing(view, call, reply,
+                         &(struct listing){&dns_history_type, &dns_history_by_record, &like, true});
 }
 
 /* ---- what makes a record right -------------------------------------------------------------------- */
@@ -39,38 +41,49 @@ static bool is_address_type(uint32_t type)
 }
 
 /* The rules that take more than one field to check. Leaves source filled when the record has one. */
-static void check_record(struct step *step, const struct dns_record *record, const struct domain *domain,
-                         struct source *source, struct field_errors *errors)
+static void check_record(struct step *step, const struct dns_record *record,
+                         const struct domain *domain, struct source *source,
+                         struct field_errors *errors)
 {
     struct text reason = TEXT_NONE;
     const struct provider *provider = provider_find(domain->provider);
-    if (record->value.bytes > 0 && !rdata_check((enum dns_type)record->type, record->value, &reason)) {
+    if (record->value.bytes > 0 &&
+        !rdata_check((enum dns_type)record->type, record->value, &reason)) {
         field_errors_add(errors, TEXT("value"), reason);
     }
-    if (record->value.bytes == 0 && !record->dynamic) field_errors_add(errors, TEXT("value"), TEXT("is missing"));
+    if (record->value.bytes == 0 && !record->dynamic)
+        field_errors_add(errors, TEXT("value"), TEXT("is missing"));
     if (record->dynamic && !is_address_type(record->type)) {
-        field_errors_add(errors, TEXT("dynamic"), TEXT("only A and AAAA records can follow an address"));
+        field_errors_add(errors, TEXT("dynamic"),
+                         TEXT("only A and AAAA records can follow an address"));
     }
     if (record->type == dns_record_type_CNAME && text_equal(record->name, TEXT("@"))) {
-        field_errors_add(errors, TEXT("name"), TEXT("a zone's own name cannot be a CNAME (RFC 1034 section 3.6.2)"));
+        field_errors_add(errors, TEXT("name"),
+                         TEXT("a zone's own name cannot be a CNAME (RFC 1034 section 3.6.2)"));
     }
     if (record->ipv6_suffix.bytes > 0 && record->type != dns_record_type_AAAA) {
         field_errors_add(errors, TEXT("ipv6_suffix"), TEXT("goes with AAAA records only"));
     }
-    if (record->proxied && (!text_equal(domain->provider, TEXT("cloudflare")) ||
-                            (!is_address_type(record->type) && record->type != dns_record_type_CNAME))) {
-        field_errors_add(errors, TEXT("proxied"), TEXT("goes with A, AAAA and CNAME records at Cloudflare only"));
+    if (record->proxied &&
+        (!text_equal(domain->provider, TEXT("cloudflare")) ||
+         (!is_address_type(record->type) && record->type != dns_record_type_CNAME))) {
+        field_errors_add(errors, TEXT("proxied"),
+                         TEXT("goes with A, AAAA and CNAME records at Cloudflare only"));
     }
     if (provider != NULL && record->ttl < provider->ttl_min) {
-        field_errors_add(errors, TEXT("ttl"), arena_print(errors->arena, "%.*s takes no less than %u",
-                                                          TEXT_ARGS(provider->title), (unsigned)provider->ttl_min));
+        field_errors_add(errors, TEXT("ttl"),
+                         arena_print(errors->arena, "%.*s takes no less than %u",
+                                     TEXT_ARGS(provider->title), (unsigned)provider->ttl_min));
     }
     if (record->source_id == 0) return;
-    if (!record->dynamic) field_errors_add(errors, TEXT("source_id"), TEXT("goes with dynamic records only"));
+    if (!record->dynamic)
+        field_errors_add(errors, TEXT("source_id"), TEXT("goes with dynamic records only"));
     if (source_of(&step->read, &step->caller, record->source_id, source) != OK) {
         field_errors_add(errors, TEXT("source_id"), TEXT("is not one of your sources"));
-    } else if (source->family != (record->type == dns_record_type_AAAA ? (uint32_t)family_ipv6 : (uint32_t)family_ipv4)) {
-        field_errors_add(errors, TEXT("source_id"), TEXT("the source's addresses are of the other family"));
+    } else if (source->family != (record->type == dns_record_type_AAAA ? (uint32_t)family_ipv6
+                                                                       : (uint32_t)family_ipv4)) {
+        field_errors_add(errors, TEXT("source_id"),
+                         TEXT("the source's addresses are of the other family"));
     }
 }
 
@@ -84,12 +97,15 @@ static enum err check_neighbours(struct step *step, const struct dns_record *rec
     walk_begin(&walk, &step->read, &dns_record_by_name, record, 0, false);
     while (e == OK && walk_next(&walk, &id)) {
         if (id == record->id || dns_record_get(&step->read, id, &other) != OK) continue;
-        bool is_twin = other.type == record->type && record->value.bytes > 0 && other.value.bytes > 0 &&
+        bool is_twin = other.type == record->type && record->value.bytes > 0 &&
+                       other.value.bytes > 0 &&
                        rdata_equal((enum dns_type)record->type, other.value, record->value);
         bool is_bound_twin = other.type == record->type && record->dynamic && other.dynamic &&
-                             other.source_id == record->source_id && text_equal(other.ipv6_suffix, record->ipv6_suffix);
-        bool is_crowd = (other.type == dns_record_type_CNAME || record->type == dns_record_type_CNAME) &&
-                        text_equal_fold(other.name, record->name);
+                             other.source_id == record->source_id &&
+                             text_equal(other.ipv6_suffix, record->ipv6_suffix);
+        bool is_crowd =
+            (other.type == dns_record_type_CNAME || record->type == dns_record_type_CNAME) &&
+            text_equal_fold(other.name, record->name);
         if (is_twin || is_bound_twin || is_crowd) e = ERR_CONFLICT;
     }
     walk_end(&walk);
@@ -105,8 +121,8 @@ static void take_address(struct step *step, struct dns_record *record, const str
 }
 
 /* Checks the whole and writes the refusal; OK when the record may stand. */
-static enum err accept(struct step *step, const struct call *call, struct reply *reply, struct dns_record *record,
-                       const struct domain *domain)
+static enum err accept(struct step *step, const struct call *call, struct reply *reply,
+                       struct dns_record *record, const struct domain *domain)
 {
     struct source source = {0};
     struct field_errors errors = {.arena = step->arena};
@@ -118,7 +134,9 @@ static enum err accept(struct step *step, const struct call *call, struct reply 
     take_address(step, record, &source);
     enum err e = check_neighbours(step, record);
     if (e == ERR_CONFLICT) {
-        reply_error_saying(reply, e, TEXT("There is such a record already, or a CNAME stands in its way"), call->request_id);
+        reply_error_saying(reply, e,
+                           TEXT("There is such a record already, or a CNAME stands in its way"),
+                           call->request_id);
     }
     return e;
 }
@@ -126,7 +144,8 @@ static enum err accept(struct step *step, const struct call *call, struct reply 
 static struct text folded(struct text name, struct arena *arena)
 {
     struct text copy = arena_text(arena, name);
-    for (size_t i = 0; i < copy.bytes; i++) ((char *)(uintptr_t)copy.data)[i] = ascii_lower(copy.data[i]);
+    for (size_t i = 0; i < copy.bytes; i++)
+        ((char *)(uintptr_t)copy.data)[i] = ascii_lower(copy.data[i]);
     return copy;
 }
 
@@ -165,7 +184,8 @@ static void overlay(struct dns_record *record, const struct call *call)
 }
 
 /* Nothing of what was written under the old name and type belongs to the record any more. */
-static void let_go(struct step *step, const struct dns_record *before, struct dns_record *record, const struct domain *domain)
+static void let_go(struct step *step, const struct dns_record *before, struct dns_record *record,
+                   const struct domain *domain)
 {
     if (text_equal_fold(before->name, record->name) && before->type == record->type) return;
     record_unwants(step, before, domain);
@@ -252,15 +272,18 @@ enum err ddns_sync(struct step *step, const struct call *call, struct reply *rep
     struct source source;
     uint64_t id, records = 0;
     (void)call;
-    walk_begin(&walk, &step->read, &source_by_user, &(struct source){.user_id = step->caller.user_id}, 0, false);
+    walk_begin(&walk, &step->read, &source_by_user,
+               &(struct source){.user_id = step->caller.user_id}, 0, false);
     while (walk_next(&walk, &id)) {
         if (source_get(&step->read, id, &source) == OK) source_check_now(step, &source);
     }
     walk_end(&walk);
-    walk_begin(&walk, &step->read, &domain_by_user, &(struct domain){.user_id = step->caller.user_id}, 0, false);
+    walk_begin(&walk, &step->read, &domain_by_user,
+               &(struct domain){.user_id = step->caller.user_id}, 0, false);
     while (walk_next(&walk, &id)) {
         if (domain_get(&step->read, id, &domain) != OK) continue;
-        records += record_count(&step->read, &dns_record_by_domain, &(struct dns_record){.domain_id = id});
+        records +=
+            record_count(&step->read, &dns_record_by_domain, &(struct dns_record){.domain_id = id});
         domain.last_error = TEXT_NONE;
         domain_put(step, &domain);
         domain_fan_start(step, &domain);

@@ -7,7 +7,8 @@
 enum err source_list(struct view *view, const struct call *call, struct reply *reply)
 {
     const struct source like = {.user_id = view->caller.user_id};
-    return reply_listing(view, call, reply, &(struct listing){&source_type, &source_by_user, &like, false});
+    return reply_listing(view, call, reply,
+                         &(struct listing){&source_type, &source_by_user, &like, false});
 }
 
 enum err source_show(struct view *view, const struct call *call, struct reply *reply)
@@ -25,9 +26,11 @@ static void write_sources(struct view *view, struct json *json)
     struct source source;
     uint64_t id;
     json_open(json, '[');
-    walk_begin(&walk, &view->read, &source_by_user, &(struct source){.user_id = view->caller.user_id}, 0, false);
+    walk_begin(&walk, &view->read, &source_by_user,
+               &(struct source){.user_id = view->caller.user_id}, 0, false);
     while (walk_next(&walk, &id)) {
-        if (source_get(&view->read, id, &source) == OK) json_record(json, &source_type, &source, READ);
+        if (source_get(&view->read, id, &source) == OK)
+            json_record(json, &source_type, &source, READ);
     }
     walk_end(&walk);
     json_close(json, ']');
@@ -46,8 +49,9 @@ enum err ddns_status(struct view *view, const struct call *call, struct reply *r
     for (unsigned i = 0; i < sync_status_choice.count; i++) {
         const struct option *option = &sync_status_choice.options[i];
         json_key(json, option->word);
-        json_number(json, record_count(&view->read, &dns_record_by_status, &(struct dns_record){
-            .user_id = view->caller.user_id, .sync_status = option->number}));
+        json_number(json, record_count(&view->read, &dns_record_by_status,
+                                       &(struct dns_record){.user_id = view->caller.user_id,
+                                                            .sync_status = option->number}));
     }
     json_close(json, '}');
     json_close(json, '}');
@@ -85,9 +89,11 @@ enum err provider_list(struct view *view, const struct call *call, struct reply 
     for (; (provider = provider_at(count)) != NULL; count++) {
         json_reset(&fields);
         write_fields(provider, &fields);
-        reply_item(reply, &provider_info_type, &(struct provider_info){
-            .name = provider->name, .title = provider->title, .fields = json_text(&fields),
-            .can_import = provider->can_list});
+        reply_item(reply, &provider_info_type,
+                   &(struct provider_info){.name = provider->name,
+                                           .title = provider->title,
+                                           .fields = json_text(&fields),
+                                           .can_import = provider->can_list});
     }
     json_free(&fields);
     reply_list_end(reply, 0, false, count);
@@ -100,13 +106,18 @@ enum err provider_list(struct view *view, const struct call *call, struct reply 
 static void check_source(struct step *step, struct source *source, struct field_errors *errors)
 {
     struct text reason = TEXT_NONE;
-    bool is_http = source->kind == source_kind_http, is_interface = source->kind == source_kind_interface;
+    bool is_http = source->kind == source_kind_http,
+         is_interface = source->kind == source_kind_interface;
     bool is_valued = source->kind == source_kind_fixed || source->kind == source_kind_pushed;
-    if (is_http && source->urls.bytes == 0) field_errors_add(errors, TEXT("urls"), TEXT("is missing"));
-    if (!is_http && source->urls.bytes > 0) field_errors_add(errors, TEXT("urls"), TEXT("goes with http sources only"));
-    if (is_interface && source->interface.bytes == 0) field_errors_add(errors, TEXT("interface"), TEXT("is missing"));
+    if (is_http && source->urls.bytes == 0)
+        field_errors_add(errors, TEXT("urls"), TEXT("is missing"));
+    if (!is_http && source->urls.bytes > 0)
+        field_errors_add(errors, TEXT("urls"), TEXT("goes with http sources only"));
+    if (is_interface && source->interface.bytes == 0)
+        field_errors_add(errors, TEXT("interface"), TEXT("is missing"));
     if (is_valued && source->interface.bytes > 0) {
-        field_errors_add(errors, TEXT("interface"), TEXT("goes with interface and http sources only"));
+        field_errors_add(errors, TEXT("interface"),
+                         TEXT("goes with interface and http sources only"));
     }
     if (source->kind == source_kind_fixed && source->value.bytes == 0) {
         field_errors_add(errors, TEXT("value"), TEXT("is missing"));
@@ -119,7 +130,8 @@ static void check_source(struct step *step, struct source *source, struct field_
     }
 }
 
-static enum err accept(struct step *step, const struct call *call, struct reply *reply, struct source *source)
+static enum err accept(struct step *step, const struct call *call, struct reply *reply,
+                       struct source *source)
 {
     struct field_errors errors = {.arena = step->arena};
     check_source(step, source, &errors);
@@ -176,14 +188,18 @@ enum err source_delete(struct step *step, const struct call *call, struct reply 
     enum err e = source_of(&step->read, &step->caller, call->id, &source);
     if (e == OK) e = call_guard(call, &source_type, &source);
     if (e != OK) return e;
-    walk_begin(&walk, &step->read, &dns_record_by_source, &(struct dns_record){.source_id = source.id}, 0, false);
+    walk_begin(&walk, &step->read, &dns_record_by_source,
+               &(struct dns_record){.source_id = source.id}, 0, false);
     bool is_followed = walk_next(&walk, &id);
     walk_end(&walk);
     if (is_followed) {
-        reply_error_saying(reply, ERR_CONFLICT, TEXT("Records follow this source; give them another first"), call->request_id);
+        reply_error_saying(reply, ERR_CONFLICT,
+                           TEXT("Records follow this source; give them another first"),
+                           call->request_id);
         return ERR_CONFLICT;
     }
-    if (source.task_id != 0 && task_get(&step->read, source.task_id, &task) == OK && task_is_open(&task)) {
+    if (source.task_id != 0 && task_get(&step->read, source.task_id, &task) == OK &&
+        task_is_open(&task)) {
         task_cancel(step, &task);
     }
     source_remove(step, source.id);

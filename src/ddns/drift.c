@@ -7,7 +7,9 @@ void check_schedule(struct step *step, struct domain *domain)
 {
     const struct provider *provider = provider_find(domain->provider);
     if (provider == NULL || !provider->can_list || step->config->ddns_drift_interval == 0) return;
-    struct task task = {.kind = task_kind_dns_check, .user_id = domain->user_id, .target_id = domain->id,
+    struct task task = {.kind = task_kind_dns_check,
+                        .user_id = domain->user_id,
+                        .target_id = domain->id,
                         .lane_id = domain->id};
     task_new(step, &task, step->now_ms + step->config->ddns_drift_interval * 1000);
     domain->check_task = task.id;
@@ -16,7 +18,8 @@ void check_schedule(struct step *step, struct domain *domain)
 static bool is_among(const struct dns_record *record, const struct dns_verdict *verdict)
 {
     for (unsigned i = 0; i < verdict->found_count; i++) {
-        if (rdata_equal((enum dns_type)record->type, record->value, verdict->found[i].value)) return true;
+        if (rdata_equal((enum dns_type)record->type, record->value, verdict->found[i].value))
+            return true;
     }
     return false;
 }
@@ -30,16 +33,16 @@ static void drifted(struct step *step, struct dns_record *record, const struct d
         record_wants(step, record, domain, change_reason_drift);
         return;
     }
-    struct text error = arena_print(step->arena, "The provider has %.*s; sync the record to put it right",
-                                    TEXT_ARGS(there));
+    struct text error = arena_print(
+        step->arena, "The provider has %.*s; sync the record to put it right", TEXT_ARGS(there));
     if (record->sync_status == sync_status_drifted && text_equal(record->last_error, error)) return;
     record->sync_status = sync_status_drifted;
     record->last_error = error;
     dns_record_put(step, record);
 }
 
-enum err check_finished(struct step *step, struct task *task, const struct domain *domain, struct text snapshot,
-                        const struct dns_verdict *verdict)
+enum err check_finished(struct step *step, struct task *task, const struct domain *domain,
+                        struct text snapshot, const struct dns_verdict *verdict)
 {
     struct dns_record record, checked;
     if (verdict->class != CLASS_OK && verdict->class != CLASS_UNCHANGED) {
@@ -47,8 +50,10 @@ enum err check_finished(struct step *step, struct task *task, const struct domai
         return OK;
     }
     bool is_same = record_decode(&dns_record_type, snapshot, &checked) == OK &&
-                   dns_record_get(&step->read, checked.id, &record) == OK && record.generation == checked.generation;
-    bool is_settled = is_same && (record.sync_status == sync_status_synced || record.sync_status == sync_status_drifted);
+                   dns_record_get(&step->read, checked.id, &record) == OK &&
+                   record.generation == checked.generation;
+    bool is_settled = is_same && (record.sync_status == sync_status_synced ||
+                                  record.sync_status == sync_status_drifted);
     if (is_settled && !is_among(&record, verdict)) {
         drifted(step, &record, domain, verdict);
     } else if (is_settled && record.sync_status == sync_status_drifted) {
@@ -63,8 +68,8 @@ enum err check_finished(struct step *step, struct task *task, const struct domai
 /* ---- import --------------------------------------------------------------------------------------- */
 
 /* The record that stands for this one already, if there is one. */
-static bool find_known(struct step *step, const struct domain *domain, const struct dns_found *found,
-                       struct dns_record *known)
+static bool find_known(struct step *step, const struct domain *domain,
+                       const struct dns_found *found, struct dns_record *known)
 {
     struct walk walk;
     uint64_t id;
@@ -72,7 +77,8 @@ static bool find_known(struct step *step, const struct domain *domain, const str
     struct dns_record like = {.domain_id = domain->id, .name = found->owner};
     walk_begin(&walk, &step->read, &dns_record_by_name, &like, 0, false);
     while (!is_known && walk_next(&walk, &id)) {
-        is_known = dns_record_get(&step->read, id, known) == OK && known->type == (uint32_t)found->type &&
+        is_known = dns_record_get(&step->read, id, known) == OK &&
+                   known->type == (uint32_t)found->type &&
                    rdata_equal(found->type, known->value, found->value);
     }
     walk_end(&walk);
@@ -82,21 +88,32 @@ static bool find_known(struct step *step, const struct domain *domain, const str
 static void bring_in(struct step *step, const struct domain *domain, const struct dns_found *found)
 {
     struct dns_record record = {
-        .id = step_id(step), .domain_id = domain->id, .user_id = domain->user_id,
-        .name = arena_text(step->arena, found->owner), .type = (uint32_t)found->type,
-        .value = arena_text(step->arena, found->value), .ttl = found->ttl > 0 ? found->ttl : 600,
-        .priority = found->priority, .proxied = found->proxied, .is_active = true,
-        .sync_status = sync_status_synced, .synced_at = step->now_ms, .created_at = step->now_ms,
-        .updated_at = step->now_ms, .changed_at = step->now_ms, .reason = change_reason_imported,
-        .provider_id = arena_text(step->arena, found->provider_id), .generation = 1,
+        .id = step_id(step),
+        .domain_id = domain->id,
+        .user_id = domain->user_id,
+        .name = arena_text(step->arena, found->owner),
+        .type = (uint32_t)found->type,
+        .value = arena_text(step->arena, found->value),
+        .ttl = found->ttl > 0 ? found->ttl : 600,
+        .priority = found->priority,
+        .proxied = found->proxied,
+        .is_active = true,
+        .sync_status = sync_status_synced,
+        .synced_at = step->now_ms,
+        .created_at = step->now_ms,
+        .updated_at = step->now_ms,
+        .changed_at = step->now_ms,
+        .reason = change_reason_imported,
+        .provider_id = arena_text(step->arena, found->provider_id),
+        .generation = 1,
     };
     record.pushed_value = record.value;
     record.pushed_priority = record.priority;
     dns_record_put(step, &record);
 }
 
-void import_found(struct step *step, const struct domain *domain, const struct dns_found *found, unsigned count,
-                  struct task *task)
+void import_found(struct step *step, const struct domain *domain, const struct dns_found *found,
+                  unsigned count, struct task *task)
 {
     struct dns_record known;
     for (unsigned i = 0; i < count; i++) {

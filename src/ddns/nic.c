@@ -42,7 +42,8 @@ static bool find_domain(struct step *step, struct text host, struct domain *doma
     return false;
 }
 
-static void push_to(struct step *step, struct dns_record *record, const struct ip_address *ip, struct update *update)
+static void push_to(struct step *step, struct dns_record *record, const struct ip_address *ip,
+                    struct update *update)
 {
     char out[IP_TEXT_SIZE];
     struct source source;
@@ -54,7 +55,9 @@ static void push_to(struct step *step, struct dns_record *record, const struct i
         update->is_changed |= record->generation != generation;
         return;
     }
-    if (source_get(&step->read, record->source_id, &source) != OK || source.kind != source_kind_pushed) return;
+    if (source_get(&step->read, record->source_id, &source) != OK ||
+        source.kind != source_kind_pushed)
+        return;
     update->is_found = true;
     if (text_equal(source.address, address)) return;
     update->is_changed = true;
@@ -62,7 +65,8 @@ static void push_to(struct step *step, struct dns_record *record, const struct i
     source_saw(step, &source, address, TEXT_NONE);
 }
 
-static void update_name(struct step *step, const struct domain *domain, struct text owner, struct update *update)
+static void update_name(struct step *step, const struct domain *domain, struct text owner,
+                        struct update *update)
 {
     struct walk walk;
     struct dns_record record, like = {.domain_id = domain->id, .name = owner};
@@ -71,7 +75,8 @@ static void update_name(struct step *step, const struct domain *domain, struct t
     while (walk_next(&walk, &id)) {
         if (dns_record_get(&step->read, id, &record) != OK || !record.dynamic) continue;
         for (unsigned i = 0; i < update->count; i++) {
-            uint32_t type = update->addresses[i].family == 4 ? (uint32_t)dns_record_type_A : (uint32_t)dns_record_type_AAAA;
+            uint32_t type = update->addresses[i].family == 4 ? (uint32_t)dns_record_type_A
+                                                             : (uint32_t)dns_record_type_AAAA;
             if (record.type == type) push_to(step, &record, &update->addresses[i], update);
         }
     }
@@ -87,7 +92,8 @@ static struct text answer_for(struct step *step, struct text host, const struct 
     bool is_full_name = dns_name_check(host, &reason) && memchr(host.data, '.', host.bytes) != NULL;
     if (!is_full_name) return TEXT("notfqdn");
     if (host.data[host.bytes - 1] == '.') host.bytes--;
-    if (!find_domain(step, host, &domain) || !dns_name_split(host, domain.name, &owner)) return TEXT("nohost");
+    if (!find_domain(step, host, &domain) || !dns_name_split(host, domain.name, &owner))
+        return TEXT("nohost");
     update_name(step, &domain, owner, &update);
     if (!update.is_found) return TEXT("nohost");
     ip_format(&update.addresses[0], first);

@@ -40,7 +40,8 @@ static struct probe *probe_of(struct probes *probes, uint64_t task_id, uint64_t 
     struct probe *free_one = NULL;
     for (unsigned i = 0; i < PROBES_MAX; i++) {
         if (probes->items[i].task_id == task_id) free_one = &probes->items[i];
-        if (probes->items[i].task_id == task_id && probes->items[i].attempt == attempt) return free_one;
+        if (probes->items[i].task_id == task_id && probes->items[i].attempt == attempt)
+            return free_one;
     }
     for (unsigned i = 0; i < PROBES_MAX && free_one == NULL; i++) {
         if (probes->items[i].task_id == 0) free_one = &probes->items[i];
@@ -59,12 +60,18 @@ enum err source_check_run(struct step *step, struct task *task)
     struct text urls = source.urls;
     for (unsigned part = 0; urls.data != NULL && part < SERVICES_MAX; part++) {
         emit_ask(step, &(struct outside_call){
-            .task_id = task->id, .part = part,
-            .memo = {(const char *)&task->attempts, sizeof task->attempts},
-            .method = TEXT("GET"), .url = text_cut(&urls, '\n'), .fields = TEXT("Accept: text/plain, */*\n"),
-            .timeout_ms = step->config->net_timeout * 1000, .answer_max = ANSWER_MAX,
-            .family = source.family, .interface = source.interface, .is_guarded = true,
-        });
+                           .task_id = task->id,
+                           .part = part,
+                           .memo = {(const char *)&task->attempts, sizeof task->attempts},
+                           .method = TEXT("GET"),
+                           .url = text_cut(&urls, '\n'),
+                           .fields = TEXT("Accept: text/plain, */*\n"),
+                           .timeout_ms = step->config->net_timeout * 1000,
+                           .answer_max = ANSWER_MAX,
+                           .family = source.family,
+                           .interface = source.interface,
+                           .is_guarded = true,
+                       });
     }
     return OK;
 }
@@ -95,18 +102,21 @@ static void note_answer(struct step *step, struct probe *probe, const struct sou
     if (answer->fault != FAULT_NONE) {
         why = answer->error;
     } else if (answer->status != 200) {
-        why = arena_print(step->arena, "An echo service answered with status %u", (unsigned)answer->status);
+        why = arena_print(step->arena, "An echo service answered with status %u",
+                          (unsigned)answer->status);
     } else if (!ip_parse(said, &ip) || ip.family != source->family) {
         why = arena_print(step->arena, "An echo service did not answer with an %s address",
                           source->family == family_ipv4 ? "IPv4" : "IPv6");
     } else if (!is_allowed(step->config, &ip)) {
-        why = arena_print(step->arena, "An echo service answered with %.*s, which is not a public address",
+        why = arena_print(step->arena,
+                          "An echo service answered with %.*s, which is not a public address",
                           TEXT_ARGS(said));
     }
     if (why.bytes == 0) {
         probe->said[answer->part] = ip;
-    } else if (!text_to_zero_ended((struct text){why.data, why.bytes < ERROR_MAX ? why.bytes : ERROR_MAX - 1},
-                                   probe->error, ERROR_MAX)) {
+    } else if (!text_to_zero_ended(
+                   (struct text){why.data, why.bytes < ERROR_MAX ? why.bytes : ERROR_MAX - 1},
+                   probe->error, ERROR_MAX)) {
         probe->error[0] = 0;
     }
 }
@@ -132,7 +142,8 @@ static struct ip_address elect(const struct probe *probe, unsigned *usable)
     return winner;
 }
 
-static void conclude(struct step *step, const struct probe *probe, struct source *source, struct task *task)
+static void conclude(struct step *step, const struct probe *probe, struct source *source,
+                     struct task *task)
 {
     char out[IP_TEXT_SIZE];
     unsigned usable;
@@ -144,9 +155,12 @@ static void conclude(struct step *step, const struct probe *probe, struct source
         source_saw(step, source, arena_text(step->arena, ip_format(&winner, out)), TEXT_NONE);
         return;
     }
-    struct text error = usable * 2 >= probe->asked && usable > 1
-        ? arena_print(step->arena, "The echo services do not agree: %u of %u answered", usable, probe->asked)
-        : arena_print(step->arena, "%u of %u echo services gave an address. %s", usable, probe->asked, probe->error);
+    struct text error =
+        usable * 2 >= probe->asked && usable > 1
+            ? arena_print(step->arena, "The echo services do not agree: %u of %u answered", usable,
+                          probe->asked)
+            : arena_print(step->arena, "%u of %u echo services gave an address. %s", usable,
+                          probe->asked, probe->error);
     /* The old address stays. Trying again is for free at first, but never more often than asked for. */
     uint64_t wait = task_retry(step, task, error, -1);
     if (wait > interval_ms) task_due(step, task, step->now_ms + interval_ms);
@@ -154,7 +168,8 @@ static void conclude(struct step *step, const struct probe *probe, struct source
     source_saw(step, source, TEXT_NONE, error);
 }
 
-enum err probe_answered(struct probes *probes, struct step *step, struct task *task, const struct outside_answer *answer)
+enum err probe_answered(struct probes *probes, struct step *step, struct task *task,
+                        const struct outside_answer *answer)
 {
     struct source source;
     uint64_t attempt = 0;

@@ -38,9 +38,9 @@ enum call_class {
     CLASS_RETRY,     /* passing fault */
     CLASS_THROTTLED, /* rate or quota; wait retry_after_ms */
     CLASS_CLOCK,     /* our time is off, and the one repeat with the other side's time failed too */
-    CLASS_GONE,      /* the thing named is not there (a provider normally resolves this by itself) */
-    CLASS_AUTH,      /* key, permission, balance: stop until the settings change */
-    CLASS_FATAL      /* the request can never work */
+    CLASS_GONE, /* the thing named is not there (a provider normally resolves this by itself) */
+    CLASS_AUTH, /* key, permission, balance: stop until the settings change */
+    CLASS_FATAL /* the request can never work */
 };
 
 /* One record as the provider has it. */
@@ -48,7 +48,7 @@ struct dns_found {
     struct text provider_id; /* empty where the provider has no ids (rfc2136) */
     struct text owner;       /* relative to the zone: "@", "www", "*.a" */
     enum dns_type type;
-    struct text value;       /* presentation form, priority apart */
+    struct text value; /* presentation form, priority apart */
     uint16_t priority;
     uint32_t ttl;
     bool proxied;
@@ -56,42 +56,44 @@ struct dns_found {
 
 struct dns_job {
     enum dns_action action;
-    struct arena *arena;        /* for everything a step builds */
+    struct arena *arena; /* for everything a step builds */
     uint64_t now_ms;
-    uint8_t nonce[16];          /* fresh random bytes for every call of step */
-    struct text zone;           /* "example.test", lower case, no dot at the end */
-    struct text owner;          /* IMPORT: empty */
-    enum dns_type type;         /* IMPORT: 0 */
-    struct text value;          /* what shall be there; REMOVE: what we believe is there */
+    uint8_t nonce[16];  /* fresh random bytes for every call of step */
+    struct text zone;   /* "example.test", lower case, no dot at the end */
+    struct text owner;  /* IMPORT: empty */
+    enum dns_type type; /* IMPORT: 0 */
+    struct text value;  /* what shall be there; REMOVE: what we believe is there */
     uint16_t priority;
     uint32_t ttl;
-    bool proxied;               /* Cloudflare */
-    struct text previous_value; /* what we pushed last, empty when never; priority unchanged or below */
+    bool proxied; /* Cloudflare */
+    struct text
+        previous_value; /* what we pushed last, empty when never; priority unchanged or below */
     uint16_t previous_priority;
-    struct text provider_id;    /* the record's id at the provider as last seen; empty when unknown */
+    struct text provider_id; /* the record's id at the provider as last seen; empty when unknown */
     const struct text *sibling_values; /* of other homeport records with this name and type */
     const struct text *sibling_ids;    /* their provider ids, may be empty texts */
     unsigned sibling_count;
-    struct text credentials;    /* JSON object as the user gave it, opened */
-    struct text endpoint;       /* base URL from the settings (ddns.<provider>.endpoint), no slash at the end */
-    struct text mark;           /* ownership remark for records we create; empty: none */
+    struct text credentials; /* JSON object as the user gave it, opened */
+    struct text
+        endpoint; /* base URL from the settings (ddns.<provider>.endpoint), no slash at the end */
+    struct text mark; /* ownership remark for records we create; empty: none */
     struct text user_agent;
-    uint64_t timeout_ms;        /* for one call */
-    bool allow_private;         /* the domain's owner may name private addresses (callback) */
+    uint64_t timeout_ms; /* for one call */
+    bool allow_private;  /* the domain's owner may name private addresses (callback) */
 };
 
 /* What a provider notes from round to round. Plain data: it travels in messages, all zero at the start. */
 struct dns_memo {
-    uint8_t round;                        /* counted by the caller: number of answers so far */
-    uint8_t state;                        /* the provider's own */
-    uint8_t flags;                        /* the provider's own: what it must do only once */
+    uint8_t round; /* counted by the caller: number of answers so far */
+    uint8_t state; /* the provider's own */
+    uint8_t flags; /* the provider's own: what it must do only once */
     uint8_t clock_repeats;
     uint16_t page;
     uint16_t message_id;
-    int64_t clock_offset_ms;              /* other side's time minus ours, once learnt */
+    int64_t clock_offset_ms; /* other side's time minus ours, once learnt */
     char zone_id[PROVIDER_ID_SIZE];
     char provider_id[PROVIDER_ID_SIZE];
-    uint8_t mac_bytes;                    /* TSIG MAC of the request under way */
+    uint8_t mac_bytes; /* TSIG MAC of the request under way */
     uint8_t mac[64];
 };
 
@@ -109,13 +111,13 @@ struct provider_call {
 
 struct dns_verdict {
     enum call_class class;
-    struct text detail;        /* for the user: what the provider said and what to do about it; no secrets.
+    struct text detail; /* for the user: what the provider said and what to do about it; no secrets.
                                   Empty for CLASS_OK and CLASS_UNCHANGED */
-    struct text answer;        /* short trace of the provider's answer for the history: "NOERROR",
+    struct text answer; /* short trace of the provider's answer for the history: "NOERROR",
                                   "200 RecordId 9999985" */
-    int64_t retry_after_ms;    /* -1: no wish */
-    struct text provider_id;   /* PUSH: the record's id now; REMOVE: empty */
-    bool has_written;          /* PUSH: a change was sent, so what is there is ours */
+    int64_t retry_after_ms;  /* -1: no wish */
+    struct text provider_id; /* PUSH: the record's id now; REMOVE: empty */
+    bool has_written;        /* PUSH: a change was sent, so what is there is ours */
     /* CHECK: the values of name and type. IMPORT: records of this page. Also set together with SEND. */
     const struct dns_found *found;
     unsigned found_count;
@@ -125,14 +127,15 @@ enum provider_next { PROVIDER_SEND, PROVIDER_FINISHED };
 
 struct provider_field {
     struct text name;
-    struct text title;     /* for forms */
-    struct text format;    /* "text", "url", "host_port", "base64", "choice:hmac-sha256,hmac-sha512", "map" */
+    struct text title; /* for forms */
+    struct text
+        format; /* "text", "url", "host_port", "base64", "choice:hmac-sha256,hmac-sha512", "map" */
     bool is_required, is_secret;
 };
 
 struct provider {
-    struct text name;      /* "rfc2136" */
-    struct text title;     /* "RFC 2136 DNS server (BIND, Knot, PowerDNS)" */
+    struct text name;  /* "rfc2136" */
+    struct text title; /* "RFC 2136 DNS server (BIND, Knot, PowerDNS)" */
     const struct provider_field *fields;
     unsigned field_count;
     unsigned calls_per_second; /* in the long run, for one domain's account; 0: no limit */
@@ -178,10 +181,11 @@ struct text provider_full_name(const struct dns_job *job);
 struct text provider_clock_words(struct arena *arena, int64_t offset_ms);
 /* A check for credentials that are keys and tokens: printable ASCII without blanks, since they go into
  * header fields. For the fields of format "text" in the table. */
-bool provider_check_printable(const struct provider_field *fields, unsigned field_count, struct text credentials,
-                              struct text *field, struct text *reason);
+bool provider_check_printable(const struct provider_field *fields, unsigned field_count,
+                              struct text credentials, struct text *field, struct text *reason);
 /* Ends a job: fills class and detail, and says so. retry_after is -1. */
-enum provider_next provider_end(struct dns_verdict *verdict, enum call_class class, struct text detail);
+enum provider_next provider_end(struct dns_verdict *verdict, enum call_class class,
+                                struct text detail);
 /* The last word of every step: a verdict of "out of memory" when the arena overflowed, which keeps half
  * built calls from being sent; otherwise what was given. */
 enum provider_next provider_checked(const struct dns_job *job, enum provider_next next,

@@ -9,7 +9,12 @@
 
 #include "core/turn.h"
 
-enum { PLACE_WAIT_MS = 250, SIBLINGS_MAX = 64, ANSWER_BYTES_MAX = 1 << 20, TRANSFER_BYTES_MAX = 8 << 20 };
+enum {
+    PLACE_WAIT_MS = 250,
+    SIBLINGS_MAX = 64,
+    ANSWER_BYTES_MAX = 1 << 20,
+    TRANSFER_BYTES_MAX = 8 << 20
+};
 
 /* ---- the job -------------------------------------------------------------------------------------- */
 
@@ -23,7 +28,8 @@ static struct text endpoint_of(const struct config *config, struct text provider
 }
 
 /* Other active records of the same name and type: what stands beside our value in the set. */
-static void add_siblings(const struct job_context *context, const struct dns_record *record, struct dns_job *job)
+static void add_siblings(const struct job_context *context, const struct dns_record *record,
+                         struct dns_job *job)
 {
     struct walk walk;
     struct dns_record other;
@@ -43,19 +49,26 @@ static void add_siblings(const struct job_context *context, const struct dns_rec
     job->sibling_ids = ids;
 }
 
-bool job_prepare(const struct job_context *context, enum dns_action action, const struct domain *domain,
-                 const struct dns_record *record, struct dns_job *job)
+bool job_prepare(const struct job_context *context, enum dns_action action,
+                 const struct domain *domain, const struct dns_record *record, struct dns_job *job)
 {
     struct user owner;
     bool is_known = user_get(context->read, domain->user_id, &owner) == OK;
     *job = (struct dns_job){
-        .action = action, .arena = context->arena, .now_ms = context->now_ms, .zone = domain->name,
-        .endpoint = endpoint_of(context->config, domain->provider), .mark = context->config->ddns_mark,
-        .user_agent = TEXT("homeport/" HOMEPORT_VERSION), .timeout_ms = context->config->net_timeout * 1000,
+        .action = action,
+        .arena = context->arena,
+        .now_ms = context->now_ms,
+        .zone = domain->name,
+        .endpoint = endpoint_of(context->config, domain->provider),
+        .mark = context->config->ddns_mark,
+        .user_agent = TEXT("homeport/" HOMEPORT_VERSION),
+        .timeout_ms = context->config->net_timeout * 1000,
         .allow_private = is_known && owner.role >= role_admin,
     };
     memcpy(job->nonce, context->nonce, sizeof job->nonce);
-    if (!secrets_open(context->secrets, domain->id, domain->credentials, context->arena, &job->credentials)) return false;
+    if (!secrets_open(context->secrets, domain->id, domain->credentials, context->arena,
+                      &job->credentials))
+        return false;
     if (record == NULL) return true;
     job->owner = record->name;
     job->type = (enum dns_type)record->type;
@@ -91,9 +104,11 @@ static bool must_wait(struct step *step, struct task *task, const struct dns_rec
     uint64_t id, place = place_of(record), failures = task->failures;
     struct text error = task->error_message;
     bool is_taken = false;
-    walk_begin(&walk, &step->read, &task_by_running, &(struct task){.running_lane = task->lane_id}, 0, false);
+    walk_begin(&walk, &step->read, &task_by_running, &(struct task){.running_lane = task->lane_id},
+               0, false);
     while (!is_taken && walk_next(&walk, &id)) {
-        is_taken = id != task->id && task_get(&step->read, id, &other) == OK && other.place == place;
+        is_taken =
+            id != task->id && task_get(&step->read, id, &other) == OK && other.place == place;
     }
     walk_end(&walk);
     task->place = place;
@@ -110,12 +125,34 @@ static bool must_wait(struct step *step, struct task *task, const struct dns_rec
 /* Notes what is about to be sent. What was sent before and never confirmed is taken away when it is another. */
 static void note_tried(struct step *step, struct dns_record *record, const struct domain *domain)
 {
-    bool is_same = record->tried_priority == record->priority && text_equal(record->tried_value, record->value);
+    bool is_same = record->tried_priority == record->priority &&
+                   text_equal(record->tried_value, record->value);
     if (is_same) return;
     record_unwants_tried(step, record, domain);
     record->tried_value = record->value;
     record->tried_priority = record->priority;
     dns_record_put(step, record);
+}
+
+/* A push of an address or CNAME sends the values of its siblings as well, perhaps before they do so themselves. */
+static void note_siblings(struct step *step, const struct dns_record *record,
+                          const struct domain *domain)
+{
+    struct walk walk;
+    struct dns_record other;
+    uint64_t id;
+    bool is_set = record->type == dns_record_type_A || record->type == dns_record_type_AAAA ||
+                  record->type == dns_record_type_CNAME;
+    if (!is_set) return;
+    walk_begin(&walk, &step->read, &dns_record_by_name, record, 0, false);
+    for (unsigned i = 0; i < SIBLINGS_MAX && walk_next(&walk, &id);) {
+        if (id == record->id || dns_record_get(&step->read, id, &other) != OK) continue;
+        if (other.type != record->type || !other.is_active || other.value.bytes == 0) continue;
+        i++;
+        if (!other.is_ours || !text_equal(other.value, other.pushed_value))
+            note_tried(step, &other, domain);
+    }
+    walk_end(&walk);
 }
 
 /* Another record wants the very value that is to be taken away: from now on it answers for it. */
@@ -127,7 +164,9 @@ static bool is_wanted_again(struct step *step, const struct dns_record *gone)
     bool is = false;
     walk_begin(&walk, &step->read, &dns_record_by_name, gone, 0, false);
     while (!is && walk_next(&walk, &id)) {
-        if (dns_record_get(&step->read, id, &other) != OK || other.type != gone->type || !other.is_active) continue;
+        if (dns_record_get(&step->read, id, &other) != OK || other.type != gone->type ||
+            !other.is_active)
+            continue;
         is = rdata_equal((enum dns_type)gone->type, other.value, gone->pushed_value);
     }
     walk_end(&walk);
@@ -140,15 +179,18 @@ static bool is_wanted_again(struct step *step, const struct dns_record *gone)
 
 /* ---- a round -------------------------------------------------------------------------------------- */
 
-void push_send(struct step *step, const struct task *task, const struct dns_memo *memo, struct text snapshot,
-               const struct provider_call *call, uint64_t delay_ms)
+void push_send(struct step *step, const struct task *task, const struct dns_memo *memo,
+               struct text snapshot, const struct provider_call *call, uint64_t delay_ms)
 {
     size_t bytes = sizeof *memo + snapshot.bytes;
     char *carried = arena_alloc(step->arena, bytes);
     if (carried == NULL) return;
     memcpy(carried, memo, sizeof *memo);
     if (snapshot.bytes > 0) memcpy(carried + sizeof *memo, snapshot.data, snapshot.bytes);
-    struct outside_call out = {.task_id = task->id, .part = memo->round, .memo = {carried, bytes}, .is_dns = call->is_dns,
+    struct outside_call out = {.task_id = task->id,
+                               .part = memo->round,
+                               .memo = {carried, bytes},
+                               .is_dns = call->is_dns,
                                .delay_ms = delay_ms};
     if (call->is_dns) {
         out.server = call->dns.server;
@@ -156,24 +198,28 @@ void push_send(struct step *step, const struct task *task, const struct dns_memo
         out.by_tcp = call->dns.by_tcp;
         out.timeout_ms = call->dns.timeout_ms;
         out.is_transfer = call->dns.is_complete != NULL;
-        out.answer_max = call->dns.answer_bytes_max != 0 ? call->dns.answer_bytes_max : TRANSFER_BYTES_MAX;
+        out.answer_max =
+            call->dns.answer_bytes_max != 0 ? call->dns.answer_bytes_max : TRANSFER_BYTES_MAX;
     } else {
         out.method = call->http.method;
         out.url = call->http.url;
         out.fields = call->http.fields;
         out.body = call->http.body;
         out.timeout_ms = call->http.timeout_ms;
-        out.answer_max = call->http.answer_bytes_max != 0 ? call->http.answer_bytes_max : ANSWER_BYTES_MAX;
+        out.answer_max =
+            call->http.answer_bytes_max != 0 ? call->http.answer_bytes_max : ANSWER_BYTES_MAX;
         out.family = call->http.family;
         out.is_guarded = call->http.is_guarded;
     }
     emit_ask(step, &out);
 }
 
-bool push_failed(struct step *step, struct task *task, const struct domain *domain, const struct dns_verdict *verdict,
-                 struct text *error)
+bool push_failed(struct step *step, struct task *task, const struct domain *domain,
+                 const struct dns_verdict *verdict, struct text *error)
 {
-    *error = arena_text(step->arena, verdict->detail.bytes > 0 ? verdict->detail : TEXT("The provider refused without a reason"));
+    *error = arena_text(step->arena, verdict->detail.bytes > 0
+                                         ? verdict->detail
+                                         : TEXT("The provider refused without a reason"));
     if (error->bytes > 1024) error->bytes = 1024;
     core_figures(step->core)->pushes_failed++;
     core_figures(step->core)->last_push_ok = false;
@@ -186,7 +232,8 @@ bool push_failed(struct step *step, struct task *task, const struct domain *doma
     if (wait > 3600000) wait = 3600000;
     wait = (int64_t)task_retry(step, task, *error, wait);
     /* Who asks us to slow down means the whole account, not this one name. */
-    if (verdict->class == CLASS_THROTTLED) lane_hold(step, domain->id, step->now_ms + (uint64_t)wait);
+    if (verdict->class == CLASS_THROTTLED)
+        lane_hold(step, domain->id, step->now_ms + (uint64_t)wait);
     return false;
 }
 
@@ -195,11 +242,18 @@ static void add_history(struct step *step, const struct task *task, const struct
 {
     if (answer.bytes > 256) answer.bytes = 256;
     dns_history_put(step, &(struct dns_history){
-        .id = step_id(step), .record_id = pushed->id, .value = pushed->value, .reason = pushed->reason,
-        .result = result, .decided_at = pushed->changed_at, .finished_at = step->now_ms,
-        .duration_ms = step->now_ms - pushed->changed_at, .attempts = task->failures + 1,
-        .answer = answer, .error = error,
-    });
+                              .id = step_id(step),
+                              .record_id = pushed->id,
+                              .value = pushed->value,
+                              .reason = pushed->reason,
+                              .result = result,
+                              .decided_at = pushed->changed_at,
+                              .finished_at = step->now_ms,
+                              .duration_ms = step->now_ms - pushed->changed_at,
+                              .attempts = task->failures + 1,
+                              .answer = answer,
+                              .error = error,
+                          });
 }
 
 /* The provider has the value; or no longer wants to hear of it. */
@@ -215,27 +269,31 @@ static void push_succeeded(struct step *step, struct task *task, struct dns_reco
         record->tried_value = TEXT_NONE;
         record->tried_priority = 0;
         record->is_ours = record->is_ours || is_written;
-        if (verdict->provider_id.bytes > 0) record->provider_id = arena_text(step->arena, verdict->provider_id);
+        if (verdict->provider_id.bytes > 0)
+            record->provider_id = arena_text(step->arena, verdict->provider_id);
     }
     record->synced_at = step->now_ms;
     record->last_error = TEXT_NONE;
-    add_history(step, task, pushed, is_written ? push_result_ok : push_result_unchanged, verdict->answer, TEXT_NONE);
+    add_history(step, task, pushed, is_written ? push_result_ok : push_result_unchanged,
+                verdict->answer, TEXT_NONE);
     struct core_figures *figures = core_figures(step->core);
     *(is_written ? &figures->pushes_ok : &figures->pushes_unchanged) += 1;
     figures->last_push_ok = true;
     if (record->generation != pushed->generation) {
         bool is_address = record->reason == change_reason_address;
-        task_again(step, task, step->now_ms + (is_address ? step->config->ddns_cooldown * 1000 : 0));
+        task_again(step, task,
+                   step->now_ms + (is_address ? step->config->ddns_cooldown * 1000 : 0));
     } else {
         record->sync_status = sync_status_synced;
         record->task_id = 0;
-        task_complete(step, task, is_written ? TEXT("Pushed") : TEXT("The provider had it already"));
+        task_complete(step, task,
+                      is_written ? TEXT("Pushed") : TEXT("The provider had it already"));
     }
     dns_record_put(step, record);
 }
 
-static void push_ended(struct step *step, struct task *task, struct domain *domain, const struct dns_record *pushed,
-                       const struct dns_verdict *verdict)
+static void push_ended(struct step *step, struct task *task, struct domain *domain,
+                       const struct dns_record *pushed, const struct dns_verdict *verdict)
 {
     struct dns_record record;
     struct text error;
@@ -254,7 +312,8 @@ static void push_ended(struct step *step, struct task *task, struct domain *doma
         record.task_id = 0;
         add_history(step, task, pushed, push_result_failed, verdict->answer, error);
     }
-    if (is_over && record.generation != pushed->generation) record_wants(step, &record, domain, record.reason);
+    if (is_over && record.generation != pushed->generation)
+        record_wants(step, &record, domain, record.reason);
     dns_record_put(step, &record);
     if (verdict->class == CLASS_AUTH && !text_equal(domain->last_error, error)) {
         domain->last_error = error; /* the others need not try these credentials as well */
@@ -262,10 +321,12 @@ static void push_ended(struct step *step, struct task *task, struct domain *doma
     }
 }
 
-static void remove_ended(struct step *step, struct task *task, const struct domain *domain, const struct dns_verdict *verdict)
+static void remove_ended(struct step *step, struct task *task, const struct domain *domain,
+                         const struct dns_verdict *verdict)
 {
     struct text error;
-    if (verdict->class == CLASS_OK || verdict->class == CLASS_UNCHANGED || verdict->class == CLASS_GONE) {
+    if (verdict->class == CLASS_OK || verdict->class == CLASS_UNCHANGED ||
+        verdict->class == CLASS_GONE) {
         task_complete(step, task, TEXT("Removed at the provider"));
     } else {
         push_failed(step, task, domain, verdict, &error);
@@ -291,10 +352,13 @@ static bool work_from_args(const struct task *task, struct work *work)
     return record_decode(&domain_type, zone, &work->domain) == OK;
 }
 
-static bool work_of(struct step *step, const struct task *task, struct text snapshot, struct work *work)
+static bool work_of(struct step *step, const struct task *task, struct text snapshot,
+                    struct work *work)
 {
-    static const enum dns_action actions[] = {[task_kind_dns_push] = DNS_PUSH, [task_kind_dns_remove] = DNS_REMOVE,
-                                              [task_kind_dns_check] = DNS_CHECK, [task_kind_dns_import] = DNS_IMPORT};
+    static const enum dns_action actions[] = {[task_kind_dns_push] = DNS_PUSH,
+                                              [task_kind_dns_remove] = DNS_REMOVE,
+                                              [task_kind_dns_check] = DNS_CHECK,
+                                              [task_kind_dns_import] = DNS_IMPORT};
     *work = (struct work){.action = actions[task->kind], .snapshot = snapshot};
     if (task->kind == task_kind_dns_remove) {
         if (!work_from_args(task, work)) return false;
@@ -302,10 +366,12 @@ static bool work_of(struct step *step, const struct task *task, struct text snap
         uint64_t domain_id = task->lane_id;
         if (domain_get(&step->read, domain_id, &work->domain) != OK) return false;
     }
-    return work->snapshot.bytes == 0 || record_decode(&dns_record_type, work->snapshot, &work->record) == OK;
+    return work->snapshot.bytes == 0 ||
+           record_decode(&dns_record_type, work->snapshot, &work->record) == OK;
 }
 
-static void ended(struct step *step, struct task *task, struct work *work, const struct dns_verdict *verdict)
+static void ended(struct step *step, struct task *task, struct work *work,
+                  const struct dns_verdict *verdict)
 {
     struct text error;
     switch (work->action) {
@@ -315,7 +381,9 @@ static void ended(struct step *step, struct task *task, struct work *work, const
     case DNS_IMPORT:
         if (verdict->class == CLASS_OK || verdict->class == CLASS_UNCHANGED) {
             import_found(step, &work->domain, verdict->found, verdict->found_count, task);
-            task_complete(step, task, arena_print(step->arena, "%llu records brought in", (unsigned long long)task->cursor));
+            task_complete(step, task,
+                          arena_print(step->arena, "%llu records brought in",
+                                      (unsigned long long)task->cursor));
         } else {
             push_failed(step, task, &work->domain, verdict, &error);
         }
@@ -324,20 +392,24 @@ static void ended(struct step *step, struct task *task, struct work *work, const
 }
 
 /* One round: asks the provider's function what now, and does it. */
-static enum err go_on(struct step *step, struct task *task, struct work *work, struct dns_memo *memo,
-                      const struct provider_answer *last)
+static enum err go_on(struct step *step, struct task *task, struct work *work,
+                      struct dns_memo *memo, const struct provider_answer *last)
 {
     struct dns_job job;
     struct provider_call call = {0};
     struct dns_verdict verdict = {.retry_after_ms = -1};
     const struct provider *provider = provider_find(work->domain.provider);
     const struct dns_record *record = work->snapshot.bytes > 0 ? &work->record : NULL;
-    struct job_context context = {.read = &step->read, .config = step->config, .secrets = step->secrets,
-                                  .arena = step->arena, .now_ms = step->now_ms};
+    struct job_context context = {.read = &step->read,
+                                  .config = step->config,
+                                  .secrets = step->secrets,
+                                  .arena = step->arena,
+                                  .now_ms = step->now_ms};
     step_random(step, context.nonce, sizeof context.nonce);
     if (provider == NULL || !job_prepare(&context, work->action, &work->domain, record, &job)) {
         verdict.class = CLASS_AUTH;
-        verdict.detail = TEXT("The credentials cannot be opened with this key file (store.key_file); give them again");
+        verdict.detail = TEXT(
+            "The credentials cannot be opened with this key file (store.key_file); give them again");
         ended(step, task, work, &verdict);
         return OK;
     }
@@ -355,8 +427,9 @@ static enum err go_on(struct step *step, struct task *task, struct work *work, s
         import_found(step, &work->domain, verdict.found, verdict.found_count, task);
         task_put(step, task);
     }
-    push_send(step, task, memo, work->snapshot, &call, 
-              lane_delay_ms(step, work->domain.id, provider->calls_per_second, provider->calls_burst));
+    push_send(
+        step, task, memo, work->snapshot, &call,
+        lane_delay_ms(step, work->domain.id, provider->calls_per_second, provider->calls_burst));
     return OK;
 }
 
@@ -373,12 +446,16 @@ enum err push_answered(struct step *step, struct task *task, const struct outsid
     }
     memo.round++;
     struct http_result http = {
-        .fault = (enum call_fault)answer->fault, .error = answer->error, .status = (unsigned)answer->status,
-        .body = answer->body, .date_ms = answer->date_ms,
+        .fault = (enum call_fault)answer->fault,
+        .error = answer->error,
+        .status = (unsigned)answer->status,
+        .body = answer->body,
+        .date_ms = answer->date_ms,
         .retry_after_ms = answer->has_retry_after ? (int64_t)answer->retry_after_ms : -1,
         .duration_ms = answer->duration_ms,
     };
-    struct dns_result dns = {(enum call_fault)answer->fault, answer->error, answer->body, answer->duration_ms};
+    struct dns_result dns = {(enum call_fault)answer->fault, answer->error, answer->body,
+                             answer->duration_ms};
     struct provider_answer last = {answer->is_dns ? NULL : &http, answer->is_dns ? &dns : NULL};
     return go_on(step, task, &work, &memo, &last);
 }
@@ -400,7 +477,8 @@ enum err dns_push_run(struct step *step, struct task *task)
 {
     struct dns_record record;
     struct domain domain;
-    bool is_there = dns_record_get(&step->read, task->target_id, &record) == OK && record.task_id == task->id &&
+    bool is_there = dns_record_get(&step->read, task->target_id, &record) == OK &&
+                    record.task_id == task->id &&
                     domain_get(&step->read, record.domain_id, &domain) == OK;
     if (!is_there) {
         task_complete(step, task, TEXT("The record is gone"));
@@ -414,12 +492,14 @@ enum err dns_push_run(struct step *step, struct task *task)
         return OK;
     }
     if (domain.last_error.bytes > 0) { /* another record has found out already */
-        struct dns_verdict verdict = {.class = CLASS_AUTH, .detail = domain.last_error, .retry_after_ms = -1};
+        struct dns_verdict verdict = {
+            .class = CLASS_AUTH, .detail = domain.last_error, .retry_after_ms = -1};
         push_ended(step, task, &domain, &record, &verdict);
         return OK;
     }
     if (must_wait(step, task, &record)) return OK;
     note_tried(step, &record, &domain);
+    note_siblings(step, &record, &domain);
     return begin(step, task, record_encode(&dns_record_type, &record, TEXT_NONE, step->arena));
 }
 
@@ -454,11 +534,12 @@ enum err dns_check_run(struct step *step, struct task *task)
         task_complete(step, task, TEXT("The domain is gone"));
         return OK;
     }
-    walk_begin(&walk, &step->read, &dns_record_by_domain, &(struct dns_record){.domain_id = task->target_id},
-               task->cursor, false);
+    walk_begin(&walk, &step->read, &dns_record_by_domain,
+               &(struct dns_record){.domain_id = task->target_id}, task->cursor, false);
     while (!is_found && domain.is_active && walk_next(&walk, &id)) {
-        is_found = dns_record_get(&step->read, id, &record) == OK &&
-                   (record.sync_status == sync_status_synced || record.sync_status == sync_status_drifted);
+        is_found =
+            dns_record_get(&step->read, id, &record) == OK &&
+            (record.sync_status == sync_status_synced || record.sync_status == sync_status_drifted);
     }
     walk_end(&walk);
     if (!is_found) {

@@ -17,8 +17,8 @@ bool source_may_have(const struct ip_address *address)
     return ip_is_global(address) || class_of_address == IP_PRIVATE;
 }
 
-bool source_takes(const struct source *source, struct text address, struct text *normal, struct text *reason,
-                  struct arena *arena)
+bool source_takes(const struct source *source, struct text address, struct text *normal,
+                  struct text *reason, struct arena *arena)
 {
     struct ip_address ip;
     char out[IP_TEXT_SIZE];
@@ -27,7 +27,8 @@ bool source_takes(const struct source *source, struct text address, struct text 
         return false;
     }
     if (!source_may_have(&ip)) {
-        *reason = TEXT("must be an address that others can reach, not a loopback, link-local or reserved one");
+        *reason = TEXT(
+            "must be an address that others can reach, not a loopback, link-local or reserved one");
         return false;
     }
     *normal = arena_text(arena, ip_format(&ip, out));
@@ -36,7 +37,9 @@ bool source_takes(const struct source *source, struct text address, struct text 
 
 static void fan_out(struct step *step, const struct source *source)
 {
-    struct task task = {.kind = task_kind_source_fan, .user_id = source->user_id, .target_id = source->id,
+    struct task task = {.kind = task_kind_source_fan,
+                        .user_id = source->user_id,
+                        .target_id = source->id,
                         .lane_id = source->id};
     task_new(step, &task, step->now_ms);
 }
@@ -59,9 +62,10 @@ void source_saw(struct step *step, struct source *source, struct text address, s
 /* Better ones first; 0: not to be used at all. */
 static unsigned rank(const struct source *source, const struct interface_address *address)
 {
-    bool is_usable = address->address.family == source->family &&
-                     text_equal(text_of(address->interface), source->interface) &&
-                     (address->flags & (ADDRESS_TEMPORARY | ADDRESS_DEPRECATED | ADDRESS_TENTATIVE)) == 0;
+    bool is_usable =
+        address->address.family == source->family &&
+        text_equal(text_of(address->interface), source->interface) &&
+        (address->flags & (ADDRESS_TEMPORARY | ADDRESS_DEPRECATED | ADDRESS_TENTATIVE)) == 0;
     if (!is_usable || !source_may_have(&address->address)) return 0;
     return ip_is_global(&address->address) ? 2 : 1;
 }
@@ -78,11 +82,17 @@ void source_read_interface(struct step *step, struct source *source)
         best = here;
         address = arena_text(step->arena, ip_format(&list[i].address, out));
     }
-    struct text error = address.bytes > 0 ? TEXT_NONE
-        : arena_print(step->arena, "Interface %.*s has no usable %s address (temporary, deprecated, link-local and "
-                      "loopback ones do not count)", TEXT_ARGS(source->interface),
-                      source->family == family_ipv4 ? "IPv4" : "IPv6");
-    if (text_equal(address, source->address) && text_equal(error, source->last_error) && source->checked_at != 0) return;
+    struct text error =
+        address.bytes > 0
+            ? TEXT_NONE
+            : arena_print(
+                  step->arena,
+                  "Interface %.*s has no usable %s address (temporary, deprecated, link-local and "
+                  "loopback ones do not count)",
+                  TEXT_ARGS(source->interface), source->family == family_ipv4 ? "IPv4" : "IPv6");
+    if (text_equal(address, source->address) && text_equal(error, source->last_error) &&
+        source->checked_at != 0)
+        return;
     source_saw(step, source, address, error);
 }
 
@@ -91,12 +101,15 @@ void source_read_interface(struct step *step, struct source *source)
 static void check_task_due(struct step *step, struct source *source)
 {
     struct task task;
-    bool is_open = source->task_id != 0 && task_get(&step->read, source->task_id, &task) == OK && task_is_open(&task);
+    bool is_open = source->task_id != 0 && task_get(&step->read, source->task_id, &task) == OK &&
+                   task_is_open(&task);
     if (is_open) {
         task_due(step, &task, step->now_ms);
         return;
     }
-    task = (struct task){.kind = task_kind_source_check, .user_id = source->user_id, .target_id = source->id,
+    task = (struct task){.kind = task_kind_source_check,
+                         .user_id = source->user_id,
+                         .target_id = source->id,
                          .lane_id = source->id};
     task_new(step, &task, step->now_ms);
     source->task_id = task.id;

@@ -10,21 +10,24 @@ bool ddns_may(const struct caller *caller, uint64_t owner_id)
     return caller->user_id == owner_id || caller->role >= role_operator;
 }
 
-enum err domain_of(const struct reader *reader, const struct caller *caller, uint64_t id, struct domain *domain)
+enum err domain_of(const struct reader *reader, const struct caller *caller, uint64_t id,
+                   struct domain *domain)
 {
     enum err e = domain_get(reader, id, domain);
     if (e != OK) return e;
     return ddns_may(caller, domain->user_id) ? OK : ERR_NOT_FOUND;
 }
 
-enum err dns_record_of(const struct reader *reader, const struct caller *caller, uint64_t id, struct dns_record *record)
+enum err dns_record_of(const struct reader *reader, const struct caller *caller, uint64_t id,
+                       struct dns_record *record)
 {
     enum err e = dns_record_get(reader, id, record);
     if (e != OK) return e;
     return ddns_may(caller, record->user_id) ? OK : ERR_NOT_FOUND;
 }
 
-enum err source_of(const struct reader *reader, const struct caller *caller, uint64_t id, struct source *source)
+enum err source_of(const struct reader *reader, const struct caller *caller, uint64_t id,
+                   struct source *source)
 {
     enum err e = source_get(reader, id, source);
     if (e != OK) return e;
@@ -35,15 +38,16 @@ enum err source_of(const struct reader *reader, const struct caller *caller, uin
 
 /* An address that flaps is sent at most once in a cool-down: the second of two changes in a row waits.
  * Everything a person asks for, and the first change after it, goes at once. */
-static uint64_t due_ms(const struct step *step, const struct dns_record *record, enum change_reason reason,
-                       enum change_reason last_reason)
+static uint64_t due_ms(const struct step *step, const struct dns_record *record,
+                       enum change_reason reason, enum change_reason last_reason)
 {
     uint64_t earliest = record->synced_at + step->config->ddns_cooldown * 1000;
     bool is_flapping = reason == change_reason_address && last_reason == change_reason_address;
     return is_flapping && earliest > step->now_ms ? earliest : step->now_ms;
 }
 
-static bool open_task_of(const struct step *step, const struct dns_record *record, struct task *task)
+static bool open_task_of(const struct step *step, const struct dns_record *record,
+                         struct task *task)
 {
     if (record->task_id == 0 || task_get(&step->read, record->task_id, task) != OK) return false;
     return task_is_open(task);
@@ -54,7 +58,8 @@ static bool open_task_of(const struct step *step, const struct dns_record *recor
 static void drop_task(struct step *step, struct dns_record *record)
 {
     struct task task;
-    if (open_task_of(step, record, &task) && task.status == task_status_pending) task_cancel(step, &task);
+    if (open_task_of(step, record, &task) && task.status == task_status_pending)
+        task_cancel(step, &task);
     record->task_id = 0;
 }
 
@@ -67,13 +72,16 @@ static void make_due(struct step *step, struct dns_record *record, uint64_t due)
         task_due(step, &task, due);
         return;
     }
-    task = (struct task){.kind = task_kind_dns_push, .user_id = record->user_id, .target_id = record->id,
+    task = (struct task){.kind = task_kind_dns_push,
+                         .user_id = record->user_id,
+                         .target_id = record->id,
                          .lane_id = record->domain_id};
     task_new(step, &task, due);
     record->task_id = task.id;
 }
 
-void record_wants(struct step *step, struct dns_record *record, const struct domain *domain, enum change_reason reason)
+void record_wants(struct step *step, struct dns_record *record, const struct domain *domain,
+                  enum change_reason reason)
 {
     bool is_kept = record->is_active && domain->is_active && record->value.bytes > 0;
     uint64_t due = due_ms(step, record, reason, (enum change_reason)record->reason);
@@ -92,7 +100,8 @@ void record_wants(struct step *step, struct dns_record *record, const struct dom
 }
 
 /* The removal carries all it needs: neither the record nor, perhaps, its domain will be in the store. */
-static void remove_pushed(struct step *step, const struct dns_record *record, const struct domain *domain)
+static void remove_pushed(struct step *step, const struct dns_record *record,
+                          const struct domain *domain)
 {
     struct text zone = record_encode(&domain_type, domain, TEXT_NONE, step->arena);
     struct text gone = record_encode(&dns_record_type, record, TEXT_NONE, step->arena);
@@ -102,12 +111,16 @@ static void remove_pushed(struct step *step, const struct dns_record *record, co
     memcpy(args, &zone_bytes, 4);
     memcpy(args + 4, zone.data, zone.bytes);
     memcpy(args + 4 + zone.bytes, gone.data, gone.bytes);
-    struct task task = {.kind = task_kind_dns_remove, .user_id = record->user_id, .target_id = record->id,
-                        .lane_id = record->domain_id, .args = {args, 4 + zone.bytes + gone.bytes}};
+    struct task task = {.kind = task_kind_dns_remove,
+                        .user_id = record->user_id,
+                        .target_id = record->id,
+                        .lane_id = record->domain_id,
+                        .args = {args, 4 + zone.bytes + gone.bytes}};
     task_new(step, &task, step->now_ms);
 }
 
-void record_unwants_tried(struct step *step, const struct dns_record *record, const struct domain *domain)
+void record_unwants_tried(struct step *step, const struct dns_record *record,
+                          const struct domain *domain)
 {
     struct dns_record tried = *record;
     bool is_pushed = record->is_ours && record->tried_priority == record->pushed_priority &&
@@ -125,7 +138,8 @@ void record_unwants(struct step *step, const struct dns_record *record, const st
     record_unwants_tried(step, record, domain);
 }
 
-void record_delete(struct step *step, const struct dns_record *record, const struct domain *domain, bool at_provider)
+void record_delete(struct step *step, const struct dns_record *record, const struct domain *domain,
+                   bool at_provider)
 {
     struct dns_record gone = *record;
     drop_task(step, &gone);
@@ -136,22 +150,29 @@ void record_delete(struct step *step, const struct dns_record *record, const str
 void task_on_cancelled(struct step *step, const struct task *task)
 {
     struct dns_record record;
-    if (task->kind != task_kind_dns_push || dns_record_get(&step->read, task->target_id, &record) != OK) return;
+    if (task->kind != task_kind_dns_push ||
+        dns_record_get(&step->read, task->target_id, &record) != OK)
+        return;
     record.sync_status = sync_status_error;
-    record.last_error = TEXT("The push was called off; change the record or ask for a sync to try again");
+    record.last_error =
+        TEXT("The push was called off; change the record or ask for a sync to try again");
     record.task_id = 0;
     dns_record_put(step, &record);
 }
 
 /* ---- following an address ------------------------------------------------------------------------- */
 
-struct text record_value_of(const struct dns_record *record, struct text address, struct arena *arena)
+struct text record_value_of(const struct dns_record *record, struct text address,
+                            struct arena *arena)
 {
     struct ip_address ip;
     char out[IP_TEXT_SIZE];
-    uint8_t family = record->type == dns_record_type_A ? 4 : record->type == dns_record_type_AAAA ? 6 : 0;
+    uint8_t family = record->type == dns_record_type_A      ? 4
+                     : record->type == dns_record_type_AAAA ? 6
+                                                            : 0;
     if (!ip_parse(address, &ip) || ip.family != family) return TEXT_NONE;
-    if (record->ipv6_suffix.bytes > 0 && !ip_prefix_combine(&ip, record->ipv6_suffix, &ip)) return TEXT_NONE;
+    if (record->ipv6_suffix.bytes > 0 && !ip_prefix_combine(&ip, record->ipv6_suffix, &ip))
+        return TEXT_NONE;
     return arena_text(arena, ip_format(&ip, out));
 }
 
@@ -205,7 +226,8 @@ enum err source_fan_run(struct step *step, struct task *task)
         task_complete(step, task, TEXT("The source is gone"));
         return OK;
     }
-    return fan(step, task, &dns_record_by_source, &(struct dns_record){.source_id = source.id}, &source, follow_source);
+    return fan(step, task, &dns_record_by_source, &(struct dns_record){.source_id = source.id},
+               &source, follow_source);
 }
 
 static void look_again(struct step *step, struct dns_record *record, const void *context)
@@ -221,7 +243,8 @@ enum err domain_fan_run(struct step *step, struct task *task)
         task_complete(step, task, TEXT("The domain is gone"));
         return OK;
     }
-    return fan(step, task, &dns_record_by_domain, &(struct dns_record){.domain_id = domain.id}, &domain, look_again);
+    return fan(step, task, &dns_record_by_domain, &(struct dns_record){.domain_id = domain.id},
+               &domain, look_again);
 }
 
 /* What a purge goes by, as the domain itself is gone: at_provider, and the domain's stored form behind it. */
@@ -229,13 +252,15 @@ static void purge(struct step *step, struct dns_record *record, const void *cont
 {
     const struct text *args = context;
     struct domain domain;
-    if (record_decode(&domain_type, (struct text){args->data + 1, args->bytes - 1}, &domain) != OK) return;
+    if (record_decode(&domain_type, (struct text){args->data + 1, args->bytes - 1}, &domain) != OK)
+        return;
     record_delete(step, record, &domain, args->data[0] != 0);
 }
 
 enum err domain_purge_run(struct step *step, struct task *task)
 {
-    return fan(step, task, &dns_record_by_domain, &(struct dns_record){.domain_id = task->target_id}, &task->args, purge);
+    return fan(step, task, &dns_record_by_domain,
+               &(struct dns_record){.domain_id = task->target_id}, &task->args, purge);
 }
 
 void domain_purge_start(struct step *step, const struct domain *domain, bool at_provider)
@@ -245,15 +270,19 @@ void domain_purge_start(struct step *step, const struct domain *domain, bool at_
     if (args == NULL) return;
     args[0] = at_provider ? 1 : 0;
     memcpy(args + 1, stored.data, stored.bytes);
-    struct task task = {.kind = task_kind_domain_purge, .user_id = domain->user_id, .target_id = domain->id,
-                        .lane_id = domain->user_id, .args = {args, 1 + stored.bytes}};
+    struct task task = {.kind = task_kind_domain_purge,
+                        .user_id = domain->user_id,
+                        .target_id = domain->id,
+                        .lane_id = domain->user_id,
+                        .args = {args, 1 + stored.bytes}};
     task_new(step, &task, step->now_ms);
 }
 
 /* In a lane of its own: the domain's may be full of pushes that wait for a provider that is down. */
 void domain_fan_start(struct step *step, const struct domain *domain)
 {
-    struct task task = {.kind = task_kind_domain_fan, .user_id = domain->user_id, .target_id = domain->id};
+    struct task task = {
+        .kind = task_kind_domain_fan, .user_id = domain->user_id, .target_id = domain->id};
     task.lane_id = domain->user_id;
     task_new(step, &task, step->now_ms);
 }

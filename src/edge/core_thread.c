@@ -21,7 +21,7 @@ struct core_thread {
     uv_async_t delivery;
     uv_thread_t thread;
     uv_mutex_t lock;
-    uv_cond_t news;             /* a message came in, an outbox was emptied, or the end was asked for */
+    uv_cond_t news; /* a message came in, an outbox was emptied, or the end was asked for */
     struct core *core;
     struct core_thread_settings settings;
     core_deliver deliver;
@@ -29,12 +29,13 @@ struct core_thread {
     void (*stopped)(void *context);
     void *stopped_context;
     struct mailbox inboxes[2];
-    unsigned filling;           /* the inbox that the loop fills */
+    unsigned filling; /* the inbox that the loop fills */
     struct outbox outboxes[2];
-    unsigned next_out, next_in; /* outbox to be filled next by the core, delivered next by the loop */
+    unsigned next_out,
+        next_in; /* outbox to be filled next by the core, delivered next by the loop */
     bool is_waiting, is_ending, has_ended;
-    unsigned last_count;        /* messages of the last turn */
-    uint64_t last_ns;           /* time it took */
+    unsigned last_count; /* messages of the last turn */
+    uint64_t last_ns;    /* time it took */
     struct times times;
 };
 
@@ -92,7 +93,8 @@ static struct mailbox *take_inbox(struct core_thread *self)
     uint64_t linger_ns = self->last_ns / LINGER_SHARE;
     if (linger_ns >= LINGER_LEAST_NS && !self->is_ending) {
         uint64_t until = uv_hrtime() + linger_ns, now = 0;
-        while (self->inboxes[self->filling].count < self->last_count && (now = uv_hrtime()) < until) {
+        while (self->inboxes[self->filling].count < self->last_count &&
+               (now = uv_hrtime()) < until) {
             self->is_waiting = true;
             uv_cond_timedwait(&self->news, &self->lock, until - now);
         }
@@ -182,7 +184,8 @@ struct mailbox *core_thread_inbox(struct core_thread *self, bool is_request)
     struct mailbox *inbox = &self->inboxes[self->filling];
     bool is_half_full = inbox->count >= self->settings.waiting_max ||
                         inbox->arena.used_bytes >= self->settings.inbox_bytes_max / 2;
-    bool is_full = arena_overflowed(&inbox->arena) || self->is_ending || (is_request && is_half_full);
+    bool is_full =
+        arena_overflowed(&inbox->arena) || self->is_ending || (is_request && is_half_full);
     if (!is_full) return inbox;
     uv_mutex_unlock(&self->lock);
     return NULL;
@@ -194,12 +197,14 @@ void core_thread_post(struct core_thread *self)
     uv_mutex_unlock(&self->lock);
 }
 
-struct core_thread *core_thread_start(uv_loop_t *loop, struct core *core, const struct core_thread_settings *settings,
+struct core_thread *core_thread_start(uv_loop_t *loop, struct core *core,
+                                      const struct core_thread_settings *settings,
                                       core_deliver deliver, void *context)
 {
     struct core_thread *self = calloc(1, sizeof *self);
     if (self == NULL) return NULL;
-    *self = (struct core_thread){.loop = loop, .core = core, .settings = *settings, .deliver = deliver, .context = context};
+    *self = (struct core_thread){
+        .loop = loop, .core = core, .settings = *settings, .deliver = deliver, .context = context};
     for (unsigned i = 0; i < 2; i++) {
         mailbox_init(&self->inboxes[i], settings->inbox_bytes_max);
         mailbox_init(&self->outboxes[i].mailbox, settings->outbox_bytes_max);

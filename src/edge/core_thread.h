@@ -19,7 +19,8 @@
 struct core_thread;
 
 /* On the loop. The outbox is good until this returns. */
-typedef void (*core_deliver)(void *context, const struct mailbox *outbox, const struct turn_result *result);
+typedef void (*core_deliver)(void *context, const struct mailbox *outbox,
+                             const struct turn_result *result);
 
 struct core_thread_settings {
     unsigned batch_max;   /* messages in one turn */
@@ -28,7 +29,8 @@ struct core_thread_settings {
 };
 
 /* Starts the thread; its first turn is core_start(). NULL when memory or threads are short. */
-struct core_thread *core_thread_start(uv_loop_t *loop, struct core *core, const struct core_thread_settings *settings,
+struct core_thread *core_thread_start(uv_loop_t *loop, struct core *core,
+                                      const struct core_thread_settings *settings,
                                       core_deliver deliver, void *context);
 
 /* Locks the inbox and gives it out, or NULL when it is full (for requests it is full at half its bytes and

@@ -18,7 +18,8 @@ typedef void (*dns_done)(void *context, uint64_t ref, const struct dns_result *r
 struct dns_client *dns_client_open(uv_loop_t *loop);
 /* The call is copied. `done` is called once, on the loop, never from within, and may close the client; the result is good
  * until it returns. False when memory is short. */
-bool dns_ask(struct dns_client *client, uint64_t ref, const struct dns_call *call, dns_done done, void *context);
+bool dns_ask(struct dns_client *client, uint64_t ref, const struct dns_call *call, dns_done done,
+             void *context);
 /* Ends all exchanges without calling `done`; frees itself when its handles have closed. */
 void dns_client_close(struct dns_client *client);
 

@@ -19,18 +19,19 @@
 struct fetcher;
 
 struct fetch_settings {
-    const char *ca_file;                /* PEM bundle; NULL: the first of the usual system places that exists */
-    const struct ip_network *allowed;   /* private networks that guarded calls may reach */
+    const char *ca_file; /* PEM bundle; NULL: the first of the usual system places that exists */
+    const struct ip_network *allowed; /* private networks that guarded calls may reach */
     unsigned allowed_count;
-    unsigned calls_max;                 /* at once, others wait in order */
-    const char *user_agent;             /* "homeport/0.1.0" */
+    unsigned calls_max;     /* at once, others wait in order */
+    const char *user_agent; /* "homeport/0.1.0" */
 };
 
 typedef void (*fetch_done)(void *context, uint64_t ref, const struct http_result *result);
 
 struct fetcher *fetcher_open(uv_loop_t *loop, const struct fetch_settings *settings);
 /* False when memory is short; nothing is started then and `done` will not be called. */
-bool fetch_start(struct fetcher *fetcher, uint64_t ref, const struct http_call *call, fetch_done done, void *context);
+bool fetch_start(struct fetcher *fetcher, uint64_t ref, const struct http_call *call,
+                 fetch_done done, void *context);
 /* The PEM bundle in use, or NULL when none was found. */
 const char *fetcher_ca_file(const struct fetcher *fetcher);
 /* Ends all calls without calling `done`; frees itself when its handles have closed (run the loop on). */

@@ -14,15 +14,15 @@ struct hasher;
 
 struct hasher_settings {
     unsigned running_max, waiting_max;
-    unsigned passes;      /* Argon2id opslimit */
-    size_t memory_bytes;  /* Argon2id memlimit */
+    unsigned passes;     /* Argon2id opslimit */
+    size_t memory_bytes; /* Argon2id memlimit */
 };
 
 struct hash_result {
-    bool failed;             /* out of memory: neither verified nor hashed */
-    bool is_match;           /* verify: the password belongs to the hash */
-    bool is_outdated;        /* verify: matches, but was made with other settings; `hash` is a fresh one */
-    char hash[128];          /* hash, or verify with is_outdated: Argon2id string, zero-ended; else empty */
+    bool failed;      /* out of memory: neither verified nor hashed */
+    bool is_match;    /* verify: the password belongs to the hash */
+    bool is_outdated; /* verify: matches, but was made with other settings; `hash` is a fresh one */
+    char hash[128]; /* hash, or verify with is_outdated: Argon2id string, zero-ended; else empty */
 };
 
 typedef void (*hash_done)(void *context, uint64_t ref, const struct hash_result *result);

@@ -10,7 +10,8 @@
 
 struct netlink;
 
-typedef void (*netlink_report)(void *context, const struct interface_address *addresses, unsigned count);
+typedef void (*netlink_report)(void *context, const struct interface_address *addresses,
+                               unsigned count);
 
 /* NULL when the kernel gives no netlink socket. `report` is called on the loop, never from within,
  * and may close it; the list is good until it returns. */

@@ -34,8 +34,8 @@ static bool is_sane_id(struct text id)
     if (id.bytes == 0 || id.bytes > REQUEST_ID_BYTES_MAX) return false;
     for (size_t i = 0; i < id.bytes; i++) {
         char c = id.data[i];
-        bool is_good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '_' || c == '.';
+        bool is_good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.';
         if (!is_good) return false;
     }
     return true;
@@ -47,7 +47,8 @@ static void make_id(struct gate *gate, char out[REQUEST_ID_BYTES_MAX + 1])
     static const char digits[] = "0123456789abcdef";
     uint8_t hash[crypto_shorthash_BYTES];
     gate->id_count++;
-    crypto_shorthash(hash, (const unsigned char *)&gate->id_count, sizeof gate->id_count, gate->id_seed);
+    crypto_shorthash(hash, (const unsigned char *)&gate->id_count, sizeof gate->id_count,
+                     gate->id_seed);
     for (size_t i = 0; i < sizeof hash; i++) {
         out[2 * i] = digits[hash[i] >> 4];
         out[2 * i + 1] = digits[hash[i] & 15];
@@ -113,7 +114,8 @@ static struct text host_name(struct text host)
 {
     if (host.bytes > 0 && host.data[0] == '[') {
         const char *end = memchr(host.data, ']', host.bytes);
-        return end == NULL ? TEXT_NONE : (struct text){host.data + 1, (size_t)(end - host.data) - 1};
+        return end == NULL ? TEXT_NONE
+                           : (struct text){host.data + 1, (size_t)(end - host.data) - 1};
     }
     const char *colon = host.bytes > 0 ? memchr(host.data, ':', host.bytes) : NULL;
     return colon == NULL ? host : (struct text){host.data, (size_t)(colon - host.data)};
@@ -126,7 +128,8 @@ static bool is_our_host(const struct gate *gate, struct text host)
     struct text name = host_name(host), list = gate->config->http_hosts;
     if (ip_parse(name, &ip)) {
         if (is_near(&ip)) return true;
-    } else if (text_equal_fold(name, TEXT("localhost")) || text_ends_fold(name, TEXT(".localhost"))) {
+    } else if (text_equal_fold(name, TEXT("localhost")) ||
+               text_ends_fold(name, TEXT(".localhost"))) {
         return true;
     }
     while (list.bytes > 0 && list.data != NULL) {
@@ -143,7 +146,8 @@ enum err gate_admit(struct gate *gate, const struct http_request *rq, struct gat
     if (rq->host.bytes == 0) return OK; /* HTTP/1.0; no browser */
     if (text_equal(rq->host, (struct text){gate->known_host, gate->known_host_bytes})) return OK;
     if (!is_our_host(gate, rq->host)) return ERR_WRONG_HOST;
-    if (text_to_zero_ended(rq->host, gate->known_host, sizeof gate->known_host)) gate->known_host_bytes = rq->host.bytes;
+    if (text_to_zero_ended(rq->host, gate->known_host, sizeof gate->known_host))
+        gate->known_host_bytes = rq->host.bytes;
     return OK;
 }
 
@@ -172,23 +176,24 @@ static enum err who(struct gate *gate, const struct http_request *rq, const stru
                     const struct route *route, struct caller *caller)
 {
     switch (route->access) {
-    case ACCESS_PUBLIC:
-        return OK;
+    case ACCESS_PUBLIC: return OK;
     case ACCESS_METRICS: {
         struct text token = gate->config->metrics_token;
-        bool is_token = token.bytes > 0 && text_starts(rq->authorization, TEXT("Bearer ")) &&
-                        secret_equal((struct text){rq->authorization.data + 7, rq->authorization.bytes - 7}, token);
+        bool is_token =
+            token.bytes > 0 && text_starts(rq->authorization, TEXT("Bearer ")) &&
+            secret_equal((struct text){rq->authorization.data + 7, rq->authorization.bytes - 7},
+                         token);
         bool is_local = ip_class(&rq->peer) == IP_LOOPBACK && rq->forwarded_for.bytes == 0;
         return is_token || (is_local && token.bytes == 0) ? OK : ERR_NOT_SIGNED_IN;
     }
     case ACCESS_DYNDNS: {
-        enum err e = auth_check_basic(gate->auth, &view->read, view->generation, view->now_ms, gate->secrets,
-                                      rq->authorization, rq->api_key, caller);
+        enum err e = auth_check_basic(gate->auth, &view->read, view->generation, view->now_ms,
+                                      gate->secrets, rq->authorization, rq->api_key, caller);
         return e == OK ? access_check(caller, route) : e;
     }
     default: {
-        enum err e = auth_check(gate->auth, &view->read, view->generation, view->now_ms, gate->secrets,
-                                rq->authorization, rq->api_key, caller);
+        enum err e = auth_check(gate->auth, &view->read, view->generation, view->now_ms,
+                                gate->secrets, rq->authorization, rq->api_key, caller);
         return e == OK ? access_check(caller, route) : e;
     }
     }
@@ -205,8 +210,8 @@ static bool is_named(const char *names, struct text name)
     return false;
 }
 
-static enum err bad_query(struct text name, struct text reason, const struct gate_view *view, struct call *call,
-                          struct reply *reply)
+static enum err bad_query(struct text name, struct text reason, const struct gate_view *view,
+                          struct call *call, struct reply *reply)
 {
     struct field_errors errors = {.arena = view->arena};
     if (name.bytes > 64) name.bytes = 64;
@@ -215,8 +220,8 @@ static enum err bad_query(struct text name, struct text reason, const struct gat
     return ERR_BAD_QUERY;
 }
 
-static enum err take_parameter(struct text name, struct text value, const struct gate_view *view, struct call *call,
-                               struct reply *reply)
+static enum err take_parameter(struct text name, struct text value, const struct gate_view *view,
+                               struct call *call, struct reply *reply)
 {
     uint64_t limit;
     bool is_list = call->route->gives == GIVES_LIST;
@@ -242,7 +247,8 @@ static enum err take_query(const struct gate_view *view, struct call *call, stru
         struct text name, value, pair = text_cut(&rest, '&');
         struct text raw_name = text_cut(&pair, '=');
         if (raw_name.bytes == 0 && pair.data == NULL) continue;
-        if (!percent_decode(raw_name, true, view->arena, &name) || !percent_decode(pair, true, view->arena, &value)) {
+        if (!percent_decode(raw_name, true, view->arena, &name) ||
+            !percent_decode(pair, true, view->arena, &value)) {
             return ERR_BAD_QUERY;
         }
         enum err e = take_parameter(name, value, view, call, reply);
@@ -268,10 +274,12 @@ static bool needs_nothing(const struct record_type *type)
 }
 
 /* One name=value. As RFC 6749, 3.2 wants it, what has no value was not sent, and what is unknown is nobody's. */
-static bool take_pair(const struct record_type *type, struct text pair, struct json *json, struct field_errors *errors)
+static bool take_pair(const struct record_type *type, struct text pair, struct json *json,
+                      struct field_errors *errors)
 {
     struct text name, value, raw_name = text_cut(&pair, '=');
-    if (!percent_decode(raw_name, true, errors->arena, &name) || !percent_decode(pair, true, errors->arena, &value)) {
+    if (!percent_decode(raw_name, true, errors->arena, &name) ||
+        !percent_decode(pair, true, errors->arena, &value)) {
         return false;
     }
     const struct field *field = record_field(type, name);
@@ -286,25 +294,28 @@ static bool take_pair(const struct record_type *type, struct text pair, struct j
 }
 
 /* A form is a flat object of texts: rewritten as one, it goes through the same checks as every body. */
-static enum err form_read(struct text body, enum shown purpose, const struct record_type *type, void *record,
-                          uint64_t *given, struct field_errors *errors)
+static enum err form_read(struct text body, enum shown purpose, const struct record_type *type,
+                          void *record, uint64_t *given, struct field_errors *errors)
 {
     struct json json;
     size_t offset = 0;
     bool is_form = true;
     json_init(&json, 8 * body.bytes + 64); /* more than escapes can make of it */
     json_open(&json, '{');
-    while (is_form && body.data != NULL) is_form = take_pair(type, text_cut(&body, '&'), &json, errors);
+    while (is_form && body.data != NULL)
+        is_form = take_pair(type, text_cut(&body, '&'), &json, errors);
     json_close(&json, '}');
     enum err e = json.overflowed ? ERR_OVERLOADED : is_form ? OK : ERR_BAD_REQUEST;
-    if (e == OK) e = json_read(type, json_text(&json), purpose, record, given, errors, &offset, errors->arena);
+    if (e == OK)
+        e = json_read(type, json_text(&json), purpose, record, given, errors, &offset,
+                      errors->arena);
     if (json.bytes > 0) sodium_memzero(json.data, json.bytes);
     json_free(&json);
     return e == OK && errors->count > 0 ? ERR_INVALID : e;
 }
 
-static enum err take_form(const struct http_request *rq, const struct gate_view *view, struct call *call,
-                          struct reply *reply)
+static enum err take_form(const struct http_request *rq, const struct gate_view *view,
+                          struct call *call, struct reply *reply)
 {
     struct field_errors errors = {.arena = view->arena};
     const struct route *route = call->route;
@@ -313,18 +324,22 @@ static enum err take_form(const struct http_request *rq, const struct gate_view 
     call->body = record;
     call->body_raw = rq->body;
     struct text reason = TEXT("send the body as application/x-www-form-urlencoded");
-    bool is_form = rq->body.bytes == 0 || is_type(rq->content_type, TEXT("application/x-www-form-urlencoded"));
-    enum err e = is_form ? form_read(rq->body, route->purpose, route->takes, record, &call->given, &errors)
-                         : ERR_BAD_REQUEST;
+    bool is_form =
+        rq->body.bytes == 0 || is_type(rq->content_type, TEXT("application/x-www-form-urlencoded"));
+    enum err e =
+        is_form ? form_read(rq->body, route->purpose, route->takes, record, &call->given, &errors)
+                : ERR_BAD_REQUEST;
     if (arena_overflowed(view->arena)) return ERR_OVERLOADED;
     if (e != ERR_INVALID && e != ERR_BAD_REQUEST) return e;
     if (errors.first != NULL) {
-        reason = arena_print(view->arena, "%.*s %.*s", TEXT_ARGS(errors.first->field), TEXT_ARGS(errors.first->reason));
+        reason = arena_print(view->arena, "%.*s %.*s", TEXT_ARGS(errors.first->field),
+                             TEXT_ARGS(errors.first->reason));
     }
     return oauth_refuse(reply, route, "invalid_request", reason);
 }
 
-static enum err take_body(const struct http_request *rq, const struct gate_view *view, struct call *call, struct reply *reply)
+static enum err take_body(const struct http_request *rq, const struct gate_view *view,
+                          struct call *call, struct reply *reply)
 {
     struct field_errors errors = {.arena = view->arena};
     size_t offset = 0;
@@ -332,13 +347,17 @@ static enum err take_body(const struct http_request *rq, const struct gate_view 
     struct text body = rq->body;
     if (route->takes == NULL) return OK;
     if (route->is_form) return take_form(rq, view, call, reply);
-    if (body.bytes > 0 && !is_type(rq->content_type, TEXT("application/json"))) return ERR_MEDIA_TYPE;
-    if (body.bytes == 0 && route->purpose == CREATE && needs_nothing(route->takes)) body = TEXT("{}");
+    if (body.bytes > 0 && !is_type(rq->content_type, TEXT("application/json")))
+        return ERR_MEDIA_TYPE;
+    if (body.bytes == 0 && route->purpose == CREATE && needs_nothing(route->takes))
+        body = TEXT("{}");
     void *record = arena_alloc(view->arena, route->takes->bytes);
     if (record == NULL) return ERR_OVERLOADED;
-    enum err e = json_read(route->takes, body, route->purpose, record, &call->given, &errors, &offset, view->arena);
+    enum err e = json_read(route->takes, body, route->purpose, record, &call->given, &errors,
+                           &offset, view->arena);
     if (e == ERR_BAD_JSON) {
-        reply_error_saying(reply, e, arena_print(view->arena, "The body is not valid JSON: byte %zu", offset),
+        reply_error_saying(reply, e,
+                           arena_print(view->arena, "The body is not valid JSON: byte %zu", offset),
                            call->request_id);
     } else if (e != OK) {
         reply_error(reply, e, &errors, call->request_id);
@@ -383,7 +402,8 @@ enum err gate_check(struct gate *gate, const struct http_request *rq, const stru
     if (e != OK) return route->access == ACCESS_DYNDNS ? refuse_router(result, reply, e) : e;
     bool has_key = rq->idempotency_key.data != NULL;
     if (has_key && (rq->idempotency_key.bytes == 0 || rq->idempotency_key.bytes > 255)) {
-        return bad_query(TEXT("Idempotency-Key"), TEXT("must have 1 to 255 bytes"), view, call, reply);
+        return bad_query(TEXT("Idempotency-Key"), TEXT("must have 1 to 255 bytes"), view, call,
+                         reply);
     }
     if (rq->query.bytes > 0 || route->gives == GIVES_LIST) e = take_query(view, call, reply);
     if (e == OK) e = take_body(rq, view, call, reply);

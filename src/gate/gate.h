@@ -20,26 +20,26 @@ struct gate {
     const struct config *config;
     const struct secrets *secrets;
     struct auth_cache *auth;
-    uint8_t id_seed[16];      /* for request ids */
+    uint8_t id_seed[16]; /* for request ids */
     uint64_t id_count;
-    char known_host[256];     /* the last Host that was found good: most requests bring the same */
+    char known_host[256]; /* the last Host that was found good: most requests bring the same */
     size_t known_host_bytes;
 };
 
 /* What a request is judged by. */
 struct gate_view {
-    struct reader read;         /* a snapshot, spans into the store */
+    struct reader read; /* a snapshot, spans into the store */
     uint64_t generation, now_ms;
-    struct arena *arena;        /* bodies and decoded texts */
+    struct arena *arena; /* bodies and decoded texts */
 };
 
 /* What was learnt of a request, also when it is refused. */
 struct gate_result {
     struct call call;
-    struct text allow;          /* for 405 */
-    bool wants_basic;           /* 401 on a route for routers: they speak Basic */
-    struct ip_address client;   /* behind trusted proxies: the right-most untrusted hop */
-    char ip[IP_TEXT_SIZE];      /* the same as text; filled in on demand by gate_ip() */
+    struct text allow;        /* for 405 */
+    bool wants_basic;         /* 401 on a route for routers: they speak Basic */
+    struct ip_address client; /* behind trusted proxies: the right-most untrusted hop */
+    char ip[IP_TEXT_SIZE];    /* the same as text; filled in on demand by gate_ip() */
     char request_id[REQUEST_ID_BYTES_MAX + 1];
 };
 

@@ -42,7 +42,8 @@ void events_closed(void *context, uint64_t exchange)
 static bool is_for(const struct event_client *client, const struct audit_entry *entry)
 {
     if (entry->owner_id == client->caller.user_id) return true;
-    bool is_personal = text_equal(entry->target, user_type.name) || text_equal(entry->target, session_type.name) ||
+    bool is_personal = text_equal(entry->target, user_type.name) ||
+                       text_equal(entry->target, session_type.name) ||
                        text_equal(entry->target, api_key_type.name);
     return client->caller.role >= role_operator && !is_personal;
 }
@@ -68,11 +69,12 @@ static void write_event(struct json *out, const struct audit_entry *entry)
 }
 
 /* Whether the credential it came with is still good. */
-static bool is_welcome(struct serve *serve, const struct gate_view *view, struct event_client *client)
+static bool is_welcome(struct serve *serve, const struct gate_view *view,
+                       struct event_client *client)
 {
     struct text credential = text_of(client->credential);
-    enum err e = auth_check(serve->gate->auth, &view->read, view->generation, view->now_ms, &serve->secrets,
-                            client->is_api_key_field ? TEXT_NONE : credential,
+    enum err e = auth_check(serve->gate->auth, &view->read, view->generation, view->now_ms,
+                            &serve->secrets, client->is_api_key_field ? TEXT_NONE : credential,
                             client->is_api_key_field ? credential : TEXT_NONE, &client->caller);
     return e == OK && access_check(&client->caller, route_named(TEXT("events"))) == OK;
 }
@@ -127,19 +129,21 @@ static void on_heartbeat(uv_timer_t *timer)
 static uint64_t place_of(const struct serve *serve, const struct http_request *rq)
 {
     uint64_t place;
-    bool has_place = rq->last_event_id.bytes > 0 && text_to_u64(rq->last_event_id, UINT64_MAX / 2, &place);
+    bool has_place =
+        rq->last_event_id.bytes > 0 && text_to_u64(rq->last_event_id, UINT64_MAX / 2, &place);
     if (!has_place || place > serve->audit_head) return serve->audit_head;
     uint64_t backlog = serve->config->events_backlog;
     return serve->audit_head - place > backlog ? serve->audit_head - backlog : place;
 }
 
-void events_begin(struct serve *serve, uint64_t exchange, const struct http_request *rq, const struct gate_result *who,
-                  struct text fields)
+void events_begin(struct serve *serve, uint64_t exchange, const struct http_request *rq,
+                  const struct gate_result *who, struct text fields)
 {
     struct event_client *client = calloc(1, sizeof *client);
     bool is_api_key_field = rq->authorization.bytes == 0;
     struct text credential = is_api_key_field ? rq->api_key : rq->authorization;
-    if (client == NULL || !text_to_zero_ended(credential, client->credential, sizeof client->credential)) {
+    if (client == NULL ||
+        !text_to_zero_ended(credential, client->credential, sizeof client->credential)) {
         free(client);
         http_respond(serve->http, exchange, &(struct http_reply){.status = 503});
         return;
@@ -148,8 +152,10 @@ void events_begin(struct serve *serve, uint64_t exchange, const struct http_requ
     client->caller = who->call.caller;
     client->is_api_key_field = is_api_key_field;
     client->place = place_of(serve, rq);
-    bool is_begun = http_stream_begin(serve->http, exchange, &(struct http_reply){
-        .status = 200, .content_type = TEXT("text/event-stream"), .fields = fields});
+    bool is_begun = http_stream_begin(
+        serve->http, exchange,
+        &(struct http_reply){
+            .status = 200, .content_type = TEXT("text/event-stream"), .fields = fields});
     if (!is_begun) {
         free(client);
         return;

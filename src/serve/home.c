@@ -77,11 +77,14 @@ bool home_config(struct home *home, const struct home_flags *flags)
     const char *data = flags->data != NULL ? flags->data : getenv("HOMEPORT_DATA");
     *home = (struct home){.lock_fd = -1};
     config_init(&home->config);
-    home->config.data = arena_text(&home->config.arena, text_of(data != NULL && data[0] != 0 ? data : "data"));
+    home->config.data =
+        arena_text(&home->config.arena, text_of(data != NULL && data[0] != 0 ? data : "data"));
     if (!find_config_file(home, flags)) return false;
-    if (!config_read_environment(&home->config, environ, &error)) return fail(home, "%s", error.text);
+    if (!config_read_environment(&home->config, environ, &error))
+        return fail(home, "%s", error.text);
     if (flags->listen == NULL) return true;
-    if (config_set(&home->config, TEXT("http.listen"), text_of(flags->listen), ORIGIN_FLAG, &error)) return true;
+    if (config_set(&home->config, TEXT("http.listen"), text_of(flags->listen), ORIGIN_FLAG, &error))
+        return true;
     return fail(home, "%s", error.text);
 }
 
@@ -118,7 +121,8 @@ static bool take_key(struct home *home, const char *path, uint8_t root[KEY_BYTES
         if (errno == ENOENT) return make_key(home, path, root);
         return fail(home, "the key file %s cannot be read: %s", path, strerror(errno));
     }
-    bool is_key = sodium_hex2bin(root, KEY_BYTES, hex, bytes, "\r\n ", &decoded, NULL) == 0 && decoded == KEY_BYTES;
+    bool is_key = sodium_hex2bin(root, KEY_BYTES, hex, bytes, "\r\n ", &decoded, NULL) == 0 &&
+                  decoded == KEY_BYTES;
     sodium_memzero(hex, sizeof hex);
     return is_key ? true : fail(home, "the key file %s does not hold 64 hex digits", path);
 }
@@ -153,8 +157,12 @@ static bool check_belonging(struct home *home)
     e = store_get(txn, key_text(&key), &value);
     if (e == ERR_NOT_FOUND) {
         e = store_put(txn, key_text(&key), (struct text){(const char *)mine, sizeof mine});
-        if (e == OK) e = store_commit(txn); else store_abort(txn);
-        return e == OK ? true : fail(home, "the store cannot be written; is the disk full or read-only?");
+        if (e == OK)
+            e = store_commit(txn);
+        else
+            store_abort(txn);
+        return e == OK ? true
+                       : fail(home, "the store cannot be written; is the disk full or read-only?");
     }
     if (e != OK) {
         store_abort(txn);
@@ -163,9 +171,12 @@ static bool check_belonging(struct home *home)
     bool is_ours = value.bytes == sizeof mine && memcmp(value.data, mine, sizeof mine) == 0;
     bool is_newer = value.bytes > 0 && (uint8_t)value.data[0] > format;
     store_abort(txn);
-    if (is_newer) return fail(home, "this data folder was written by a newer homeport; use that release");
+    if (is_newer)
+        return fail(home, "this data folder was written by a newer homeport; use that release");
     if (is_ours) return true;
-    return fail(home, "the key file does not belong to this data folder; put the right one in place (store.key_file)");
+    return fail(
+        home,
+        "the key file does not belong to this data folder; put the right one in place (store.key_file)");
 }
 
 /* ---- the folder ----------------------------------------------------------------------------------- */
@@ -174,17 +185,19 @@ bool home_open(struct home *home)
 {
     char folder[PATH_BYTES];
     const char *why = "";
-    if (!text_to_zero_ended(home->config.data, folder, sizeof folder)) return fail(home, "the data folder's name is too long");
+    if (!text_to_zero_ended(home->config.data, folder, sizeof folder))
+        return fail(home, "the data folder's name is too long");
     if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
         return fail(home, "the data folder %s cannot be made: %s", folder, strerror(errno));
     }
     if (access(folder, R_OK | W_OK | X_OK) != 0) {
-        return fail(home, "the data folder %s is not usable by uid %u gid %u: %s", folder, (unsigned)geteuid(),
-                    (unsigned)getegid(), strerror(errno));
+        return fail(home, "the data folder %s is not usable by uid %u gid %u: %s", folder,
+                    (unsigned)geteuid(), (unsigned)getegid(), strerror(errno));
     }
     if (!read_key(home)) return false;
     uint64_t map_mib = home->config.store_map_mib;
-    if (sizeof(void *) == 4 && map_mib > 1024) map_mib = 1024; /* what fits beside everything else */
+    if (sizeof(void *) == 4 && map_mib > 1024)
+        map_mib = 1024; /* what fits beside everything else */
     if (store_open_lmdb(folder, map_mib << 20, &home->store, &why) != OK) {
         return fail(home, "the store in %s cannot be opened: %s", folder, why);
     }
@@ -196,7 +209,8 @@ bool home_lock(struct home *home)
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%.*s/homeport.lock", TEXT_ARGS(home->config.data));
     if (mkdir(home->config.data.data, 0700) != 0 && errno != EEXIST) {
-        return fail(home, "the data folder %.*s cannot be made: %s", TEXT_ARGS(home->config.data), strerror(errno));
+        return fail(home, "the data folder %.*s cannot be made: %s", TEXT_ARGS(home->config.data),
+                    strerror(errno));
     }
     home->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (home->lock_fd < 0) return fail(home, "%s cannot be opened: %s", path, strerror(errno));

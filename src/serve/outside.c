@@ -62,7 +62,8 @@ static void post_answer(struct asked *asked, struct outside_answer *answer)
     if (answer->fault != FAULT_NONE) asked->serve->outside.faults++;
     if (!serve_post(asked->serve, MESSAGE_ask_done, answer) && !asked->serve->is_stopping) {
         /* The task stays in processing until the next start takes it up again. */
-        log_line(LOG_ERROR, "no room for an answer from outside", LOG_ID("task_id", asked->call.task_id), LOG_END);
+        log_line(LOG_ERROR, "no room for an answer from outside",
+                 LOG_ID("task_id", asked->call.task_id), LOG_END);
     }
     uv_close((uv_handle_t *)&asked->delay, delay_closed);
 }
@@ -71,20 +72,28 @@ static void on_fetched(void *context, uint64_t ref, const struct http_result *re
 {
     (void)ref;
     post_answer(context, &(struct outside_answer){
-        .fault = result->fault, .error = result->error, .status = result->status, .body = result->body,
-        .date_ms = result->date_ms, .has_retry_after = result->retry_after_ms >= 0,
-        .retry_after_ms = result->retry_after_ms >= 0 ? (uint64_t)result->retry_after_ms : 0,
-        .duration_ms = result->duration_ms,
-    });
+                             .fault = result->fault,
+                             .error = result->error,
+                             .status = result->status,
+                             .body = result->body,
+                             .date_ms = result->date_ms,
+                             .has_retry_after = result->retry_after_ms >= 0,
+                             .retry_after_ms =
+                                 result->retry_after_ms >= 0 ? (uint64_t)result->retry_after_ms : 0,
+                             .duration_ms = result->duration_ms,
+                         });
 }
 
 static void on_dns_answered(void *context, uint64_t ref, const struct dns_result *result)
 {
     (void)ref;
     post_answer(context, &(struct outside_answer){
-        .is_dns = true, .fault = result->fault, .error = result->error, .body = result->answers,
-        .duration_ms = result->duration_ms,
-    });
+                             .is_dns = true,
+                             .fault = result->fault,
+                             .error = result->error,
+                             .body = result->answers,
+                             .duration_ms = result->duration_ms,
+                         });
 }
 
 static void send_now(struct asked *asked)
@@ -94,19 +103,34 @@ static void send_now(struct asked *asked)
     asked->serve->outside.calls++;
     asked->serve->outside.open++;
     if (call->is_dns) {
-        is_asked = dns_ask(asked->serve->dns, call->task_id, &(struct dns_call){
-            .server = call->server, .message = call->body, .by_tcp = call->by_tcp, .timeout_ms = call->timeout_ms,
-            .is_complete = call->is_transfer ? dns_transfer_is_complete : NULL, .answer_bytes_max = call->answer_max,
-        }, on_dns_answered, asked);
+        is_asked = dns_ask(asked->serve->dns, call->task_id,
+                           &(struct dns_call){
+                               .server = call->server,
+                               .message = call->body,
+                               .by_tcp = call->by_tcp,
+                               .timeout_ms = call->timeout_ms,
+                               .is_complete = call->is_transfer ? dns_transfer_is_complete : NULL,
+                               .answer_bytes_max = call->answer_max,
+                           },
+                           on_dns_answered, asked);
     } else {
-        is_asked = fetch_start(asked->serve->fetcher, call->task_id, &(struct http_call){
-            .method = call->method, .url = call->url, .fields = call->fields, .body = call->body,
-            .timeout_ms = call->timeout_ms, .answer_bytes_max = call->answer_max, .family = (unsigned)call->family,
-            .interface = call->interface, .is_guarded = call->is_guarded,
-        }, on_fetched, asked);
+        is_asked = fetch_start(asked->serve->fetcher, call->task_id,
+                               &(struct http_call){
+                                   .method = call->method,
+                                   .url = call->url,
+                                   .fields = call->fields,
+                                   .body = call->body,
+                                   .timeout_ms = call->timeout_ms,
+                                   .answer_bytes_max = call->answer_max,
+                                   .family = (unsigned)call->family,
+                                   .interface = call->interface,
+                                   .is_guarded = call->is_guarded,
+                               },
+                               on_fetched, asked);
     }
     if (is_asked) return;
-    post_answer(asked, &(struct outside_answer){.is_dns = call->is_dns, .fault = FAULT_OTHER,
+    post_answer(asked, &(struct outside_answer){.is_dns = call->is_dns,
+                                                .fault = FAULT_OTHER,
                                                 .error = TEXT("Not enough memory for the call")});
 }
 
@@ -166,14 +190,24 @@ static void hash(struct serve *serve, const struct hash_call *call)
     serve->hashings = hashing;
     arena_init(&hashing->arena, 1 << 16);
     struct hash_answer carried = {
-        .purpose = call->purpose, .exchange = call->exchange, .user_id = call->user_id, .username = call->username,
-        .email = call->email, .phone_number = call->phone_number, .role = call->role, .ip = call->ip,
-        .user_agent = call->user_agent, .request_id = call->request_id, .next_password = call->next_password,
+        .purpose = call->purpose,
+        .exchange = call->exchange,
+        .user_id = call->user_id,
+        .username = call->username,
+        .email = call->email,
+        .phone_number = call->phone_number,
+        .role = call->role,
+        .ip = call->ip,
+        .user_agent = call->user_agent,
+        .request_id = call->request_id,
+        .next_password = call->next_password,
         .session_id = call->session_id,
     };
     const struct hash_answer *copy = contents_copy(&hashing->arena, &hash_answer_type, &carried);
     if (copy != NULL) hashing->answer = *copy;
-    if (copy != NULL && hash_start(serve->hasher, call->exchange, call->password, call->expected, on_hashed, hashing)) return;
+    if (copy != NULL && hash_start(serve->hasher, call->exchange, call->password, call->expected,
+                                   on_hashed, hashing))
+        return;
     on_hashed(hashing, 0, &(struct hash_result){.failed = true});
 }
 
@@ -181,7 +215,8 @@ static void hash(struct serve *serve, const struct hash_call *call)
 void outside_forget_all(struct serve *serve)
 {
     for (struct asked *asked = serve->asked; asked != NULL; asked = asked->next) {
-        if (!uv_is_closing((uv_handle_t *)&asked->delay)) uv_close((uv_handle_t *)&asked->delay, delay_closed);
+        if (!uv_is_closing((uv_handle_t *)&asked->delay))
+            uv_close((uv_handle_t *)&asked->delay, delay_closed);
     }
     while (serve->hashings != NULL) hashing_free(serve->hashings);
 }
@@ -200,12 +235,14 @@ static void wake(struct serve *serve, const struct wake_call *call)
     if (call->at == 0) return;
     uint64_t wait_ms = call->at > now_ms ? call->at - now_ms : 0;
     uv_update_time(serve->loop);
-    uv_timer_start(&serve->wake, outside_on_wake, wait_ms < wake_most_ms ? wait_ms : wake_most_ms, 0);
+    uv_timer_start(&serve->wake, outside_on_wake, wait_ms < wake_most_ms ? wait_ms : wake_most_ms,
+                   0);
 }
 
 void outside_interfaces(void *context, const struct interface_address *addresses, unsigned count)
 {
-    struct interface_list list = {.addresses = {(const char *)addresses, count * sizeof *addresses}};
+    struct interface_list list = {
+        .addresses = {(const char *)addresses, count * sizeof *addresses}};
     serve_post(context, MESSAGE_interfaces_changed, &list);
 }
 

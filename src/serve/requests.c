@@ -57,10 +57,13 @@ static void add_field(struct fields *fields, struct text name, struct text value
 static void add_cors(struct fields *fields, struct text origin)
 {
     add_field(fields, TEXT("Access-Control-Allow-Origin"), origin);
-    add_raw(fields, TEXT("Vary: Origin\r\nAccess-Control-Expose-Headers: ETag, X-Request-Id, Retry-After\r\n"));
+    add_raw(
+        fields,
+        TEXT("Vary: Origin\r\nAccess-Control-Expose-Headers: ETag, X-Request-Id, Retry-After\r\n"));
 }
 
-static void add_common(struct fields *fields, struct text request_id, unsigned status, struct text etag)
+static void add_common(struct fields *fields, struct text request_id, unsigned status,
+                       struct text etag)
 {
     add_field(fields, TEXT("X-Request-Id"), request_id);
     if (etag.bytes > 0) add_field(fields, TEXT("ETag"), etag);
@@ -79,7 +82,8 @@ static void remember_origin(struct serve *serve, uint64_t exchange, struct text 
 {
     if (serve->origin_count == serve->origin_room) {
         size_t room = serve->origin_room == 0 ? 16 : serve->origin_room * 2;
-        struct pending_origin *grown = room > ORIGINS_MAX ? NULL : realloc(serve->origins, room * sizeof *grown);
+        struct pending_origin *grown =
+            room > ORIGINS_MAX ? NULL : realloc(serve->origins, room * sizeof *grown);
         if (grown == NULL) return; /* this answer will lack its CORS fields */
         serve->origins = grown;
         serve->origin_room = room;
@@ -102,8 +106,8 @@ static bool take_origin(struct serve *serve, uint64_t exchange, struct pending_o
 
 /* ---- answering ------------------------------------------------------------------------------------ */
 
-static void respond(struct serve *serve, uint64_t exchange, const struct http_request *rq, struct gate_result *who,
-                    bool close)
+static void respond(struct serve *serve, uint64_t exchange, const struct http_request *rq,
+                    struct gate_result *who, bool close)
 {
     struct fields fields;
     struct reply *reply = &serve->reply;
@@ -115,28 +119,31 @@ static void respond(struct serve *serve, uint64_t exchange, const struct http_re
     if (who->allow.bytes > 0) add_field(&fields, TEXT("Allow"), who->allow);
     if (reply->status == 401) {
         add_field(&fields, TEXT("WWW-Authenticate"),
-                  who->wants_basic ? TEXT("Basic realm=\"homeport\"") : TEXT("Bearer realm=\"homeport\""));
+                  who->wants_basic ? TEXT("Basic realm=\"homeport\"")
+                                   : TEXT("Bearer realm=\"homeport\""));
     }
     if (rq->origin.bytes > 0 && gate_origin(serve->gate, rq->origin)) add_cors(&fields, rq->origin);
-    http_respond(serve->http, exchange, &(struct http_reply){
-        .status = is_fresh ? 304 : reply->status,
-        .content_type = is_fresh ? TEXT_NONE : reply->content_type,
-        .fields = fields_text(&fields),
-        .body = is_fresh ? TEXT_NONE : json_text(&reply->body),
-        .close = close,
-    });
+    http_respond(serve->http, exchange,
+                 &(struct http_reply){
+                     .status = is_fresh ? 304 : reply->status,
+                     .content_type = is_fresh ? TEXT_NONE : reply->content_type,
+                     .fields = fields_text(&fields),
+                     .body = is_fresh ? TEXT_NONE : json_text(&reply->body),
+                     .close = close,
+                 });
 }
 
 static void log_access(struct serve *serve, const struct http_request *rq, struct gate_result *who)
 {
     if (!serve->config->log_access) return;
-    log_line_of(LOGGER_ACCESS, LOG_INFO, "request", LOG_TEXT("method", rq->method), LOG_TEXT("path", rq->path),
-                LOG_NUMBER("status", serve->reply.status), LOG_TEXT("ip", gate_ip(who)),
-                LOG_TEXT("request_id", who->call.request_id), LOG_ID("user_id", who->call.caller.user_id));
+    log_line_of(LOGGER_ACCESS, LOG_INFO, "request", LOG_TEXT("method", rq->method),
+                LOG_TEXT("path", rq->path), LOG_NUMBER("status", serve->reply.status),
+                LOG_TEXT("ip", gate_ip(who)), LOG_TEXT("request_id", who->call.request_id),
+                LOG_ID("user_id", who->call.caller.user_id));
 }
 
-static void refuse(struct serve *serve, uint64_t exchange, const struct http_request *rq, struct gate_result *who,
-                   enum err why, bool close)
+static void refuse(struct serve *serve, uint64_t exchange, const struct http_request *rq,
+                   struct gate_result *who, enum err why, bool close)
 {
     if (serve->reply.status < 400) reply_error(&serve->reply, why, NULL, who->call.request_id);
     metrics_answered(who->call.route, serve->reply.status, took_us(who->call.started_us));
@@ -151,12 +158,15 @@ void serve_answer(struct serve *serve, const struct answer *answer)
     struct pending_origin origin;
     fields_begin(&fields);
     add_common(&fields, answer->request_id, answer->status, answer->etag);
-    if (answer->status == 401) add_raw(&fields, TEXT("WWW-Authenticate: Bearer realm=\"homeport\"\r\n"));
+    if (answer->status == 401)
+        add_raw(&fields, TEXT("WWW-Authenticate: Bearer realm=\"homeport\"\r\n"));
     if (take_origin(serve, answer->exchange, &origin)) add_cors(&fields, text_of(origin.origin));
     metrics_answered(answer->route, answer->status, took_us(answer->started_us));
-    http_respond(serve->http, answer->exchange, &(struct http_reply){
-        .status = answer->status, .content_type = answer->content_type, .fields = fields_text(&fields),
-        .body = answer->body});
+    http_respond(serve->http, answer->exchange,
+                 &(struct http_reply){.status = answer->status,
+                                      .content_type = answer->content_type,
+                                      .fields = fields_text(&fields),
+                                      .body = answer->body});
 }
 
 /* ---- the snapshot --------------------------------------------------------------------------------- */
@@ -198,10 +208,12 @@ static const struct call *call_copy(struct arena *arena, const struct call *call
     struct call *copy = arena_new(arena, struct call);
     if (copy == NULL) return NULL;
     *copy = *call;
-    struct text *texts[] = {&copy->query, &copy->body_raw, &copy->idempotency_key, &copy->if_match,
-                            &copy->if_none_match, &copy->request_id, &copy->ip, &copy->user_agent};
+    struct text *texts[] = {&copy->query,    &copy->body_raw,      &copy->idempotency_key,
+                            &copy->if_match, &copy->if_none_match, &copy->request_id,
+                            &copy->ip,       &copy->user_agent};
     if (call->idempotency_key.bytes == 0) copy->body_raw = TEXT_NONE;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) *texts[i] = arena_text(arena, *texts[i]);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = arena_text(arena, *texts[i]);
     if (call->body != NULL) copy->body = contents_copy(arena, call->route->takes, call->body);
     return arena_overflowed(arena) ? NULL : copy;
 }
@@ -223,42 +235,54 @@ static struct text policy_of(struct text path)
 {
     /* The documentation viewers write style attributes; everything else keeps to files of ours. */
     if (text_starts(path, TEXT("/docs")) || text_starts(path, TEXT("/redoc"))) {
-        return TEXT("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-                    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; "
-                    "form-action 'none'; frame-ancestors 'none'");
+        return TEXT(
+            "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+            "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; "
+            "form-action 'none'; frame-ancestors 'none'");
     }
-    return TEXT("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-                "base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
+    return TEXT(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
 }
 
-static bool serve_file(struct serve *serve, uint64_t exchange, const struct http_request *rq, struct gate_result *who)
+static bool serve_file(struct serve *serve, uint64_t exchange, const struct http_request *rq,
+                       struct gate_result *who)
 {
     struct fields fields;
     bool is_read = text_equal(rq->method, TEXT("GET")) || text_equal(rq->method, TEXT("HEAD"));
     bool is_docs = text_starts(rq->path, TEXT("/docs")) || text_starts(rq->path, TEXT("/redoc"));
     fields_begin(&fields);
-    if (!is_read || text_starts(rq->path, TEXT("/api/")) || (is_docs && !serve->config->http_docs)) return false;
+    if (!is_read || text_starts(rq->path, TEXT("/api/")) || (is_docs && !serve->config->http_docs))
+        return false;
     const struct asset *asset = asset_find(rq->path);
     if (asset == NULL) return false;
-    bool is_fresh = rq->if_none_match.bytes > 0 && etag_matches(rq->if_none_match, asset->etag, false);
+    bool is_fresh =
+        rq->if_none_match.bytes > 0 && etag_matches(rq->if_none_match, asset->etag, false);
     add_field(&fields, TEXT("X-Request-Id"), who->call.request_id);
     add_field(&fields, TEXT("ETag"), text_of(asset->etag));
     add_field(&fields, TEXT("Content-Security-Policy"), policy_of(rq->path));
-    add_raw(&fields, TEXT("Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"));
-    if (asset->is_gzip) add_raw(&fields, TEXT("Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n"));
+    add_raw(
+        &fields,
+        TEXT(
+            "Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"));
+    if (asset->is_gzip)
+        add_raw(&fields, TEXT("Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n"));
     serve->reply.status = is_fresh ? 304 : 200;
-    http_respond(serve->http, exchange, &(struct http_reply){
-        .status = serve->reply.status,
-        .content_type = is_fresh ? TEXT_NONE : text_of(asset->content_type),
-        .fields = fields_text(&fields),
-        .body = is_fresh ? TEXT_NONE : (struct text){(const char *)asset->data, asset->bytes},
-    });
+    http_respond(
+        serve->http, exchange,
+        &(struct http_reply){
+            .status = serve->reply.status,
+            .content_type = is_fresh ? TEXT_NONE : text_of(asset->content_type),
+            .fields = fields_text(&fields),
+            .body = is_fresh ? TEXT_NONE : (struct text){(const char *)asset->data, asset->bytes},
+        });
     log_access(serve, rq, who);
     return true;
 }
 
 /* A browser asks before a call from another origin (Fetch standard, CORS-preflight). */
-static void preflight(struct serve *serve, uint64_t exchange, const struct http_request *rq, struct gate_result *who)
+static void preflight(struct serve *serve, uint64_t exchange, const struct http_request *rq,
+                      struct gate_result *who)
 {
     struct fields fields;
     unsigned allowed = 0;
@@ -280,27 +304,36 @@ static void preflight(struct serve *serve, uint64_t exchange, const struct http_
     if (rq->origin.bytes > 0) {
         add_cors(&fields, rq->origin);
         add_field(&fields, TEXT("Access-Control-Allow-Methods"), methods);
-        add_raw(&fields, TEXT("Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-Match, "
-                              "If-None-Match, Last-Event-ID, X-API-Key, X-Request-Id\r\nAccess-Control-Max-Age: 600\r\n"));
+        add_raw(
+            &fields,
+            TEXT(
+                "Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-Match, "
+                "If-None-Match, Last-Event-ID, X-API-Key, X-Request-Id\r\nAccess-Control-Max-Age: 600\r\n"));
     }
-    http_respond(serve->http, exchange, &(struct http_reply){.status = 204, .fields = fields_text(&fields)});
+    http_respond(serve->http, exchange,
+                 &(struct http_reply){.status = 204, .fields = fields_text(&fields)});
 }
 
 /* ---- a request ------------------------------------------------------------------------------------ */
 
-static void read_lane(struct serve *serve, uint64_t exchange, const struct http_request *rq, struct gate_view *view,
-                      struct gate_result *who)
+static void read_lane(struct serve *serve, uint64_t exchange, const struct http_request *rq,
+                      struct gate_view *view, struct gate_result *who)
 {
     struct view handler_view = {
-        .read = view->read, .arena = &serve->arena, .now_ms = view->now_ms, .caller = who->call.caller,
-        .config = serve->config, .secrets = &serve->secrets,
+        .read = view->read,
+        .arena = &serve->arena,
+        .now_ms = view->now_ms,
+        .caller = who->call.caller,
+        .config = serve->config,
+        .secrets = &serve->secrets,
     };
     const struct route *route = who->call.route;
     if (route->read == events) {
         struct fields fields;
         fields_begin(&fields);
         add_common(&fields, who->call.request_id, 200, TEXT_NONE);
-        if (rq->origin.bytes > 0 && gate_origin(serve->gate, rq->origin)) add_cors(&fields, rq->origin);
+        if (rq->origin.bytes > 0 && gate_origin(serve->gate, rq->origin))
+            add_cors(&fields, rq->origin);
         events_begin(serve, exchange, rq, who, fields_text(&fields));
         return;
     }
@@ -321,7 +354,8 @@ void serve_request(void *context, uint64_t exchange, const struct http_request *
     struct serve *serve = context;
     struct gate_view view;
     struct gate_result who;
-    memset(&who.call, 0, sizeof who.call); /* the buffers behind it are filled in as they are needed */
+    memset(&who.call, 0,
+           sizeof who.call); /* the buffers behind it are filled in as they are needed */
     who.allow = TEXT_NONE;
     who.wants_basic = false;
     serve->reply.status = 0;
@@ -356,7 +390,8 @@ void serve_refused(void *context, uint64_t exchange, const struct http_request *
 {
     struct serve *serve = context;
     struct gate_result who;
-    memset(&who.call, 0, sizeof who.call); /* the buffers behind it are filled in as they are needed */
+    memset(&who.call, 0,
+           sizeof who.call); /* the buffers behind it are filled in as they are needed */
     who.allow = TEXT_NONE;
     who.wants_basic = false;
     serve->reply.status = 0;

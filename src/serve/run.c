@@ -87,7 +87,8 @@ static void say_where(const struct serve *serve)
     struct text listen = serve->config->http_listen;
     size_t at = listen.bytes;
     while (at > 0 && listen.data[at - 1] != ':') at--;
-    printf("homeport %s listens on http://%.*s%u/\n", HOMEPORT_VERSION, (int)at, listen.data, http_port(serve->http));
+    printf("homeport %s listens on http://%.*s%u/\n", HOMEPORT_VERSION, (int)at, listen.data,
+           http_port(serve->http));
     fflush(stdout);
 }
 
@@ -95,8 +96,11 @@ static void start_listening(struct serve *serve)
 {
     const struct config *c = serve->config;
     struct http_handlers handlers = {
-        .context = serve, .body_bytes_max = serve_body_max, .on_request = serve_request,
-        .on_refused = serve_refused, .on_stream_closed = events_closed,
+        .context = serve,
+        .body_bytes_max = serve_body_max,
+        .on_request = serve_request,
+        .on_refused = serve_refused,
+        .on_stream_closed = events_closed,
     };
     struct http_settings settings = {
         .connections_max = (unsigned)c->http_connections_max,
@@ -116,7 +120,8 @@ static void start_listening(struct serve *serve)
         say_where(serve);
         return;
     }
-    fprintf(stderr, "homeport: cannot listen on %.*s: %s\n", TEXT_ARGS(c->http_listen), uv_strerror(error));
+    fprintf(stderr, "homeport: cannot listen on %.*s: %s\n", TEXT_ARGS(c->http_listen),
+            uv_strerror(error));
     serve->exit_code = 1;
     stop(serve);
 }
@@ -127,7 +132,8 @@ static void deliver(void *context, const struct mailbox *outbox, const struct tu
     struct serve *serve = context;
     if (!serve->is_ready && serve->http == NULL && !serve->is_stopping) {
         if (result->commit != OK) {
-            fprintf(stderr, "homeport: the store cannot be used: %.*s\n", TEXT_ARGS(err_info(result->commit)->sentence));
+            fprintf(stderr, "homeport: the store cannot be used: %.*s\n",
+                    TEXT_ARGS(err_info(result->commit)->sentence));
             serve->exit_code = 1;
             stop(serve);
             return;
@@ -146,7 +152,8 @@ static void note_busy(struct serve *serve)
 {
     uint64_t now_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(serve->loop);
     if (serve->slept_at_ns != 0) {
-        times_add(&serve->loop_times, (now_ns - serve->slept_at_ns - (idle_ns - serve->idle_ns)) / 1000);
+        times_add(&serve->loop_times,
+                  (now_ns - serve->slept_at_ns - (idle_ns - serve->idle_ns)) / 1000);
     }
     serve->slept_at_ns = now_ns;
     serve->idle_ns = idle_ns;
@@ -158,25 +165,34 @@ static void on_before_sleep(uv_prepare_t *prepare)
     struct key_use use;
     serve_release_snapshot(serve);
     note_busy(serve);
-    while (auth_take_used_key(serve->gate->auth, &use.key_id)) serve_post(serve, MESSAGE_key_used, &use);
+    while (auth_take_used_key(serve->gate->auth, &use.key_id))
+        serve_post(serve, MESSAGE_key_used, &use);
 }
 
-static void collect(void *context, struct metrics_http *http, uint64_t *store_used, uint64_t *store_most)
+static void collect(void *context, struct metrics_http *http, uint64_t *store_used,
+                    uint64_t *store_most)
 {
     const struct serve *serve = context;
     const struct http_counts *counts = http_counts(serve->http);
-    *http = (struct metrics_http){
-        .connections_open = counts->connections_open, .streams_open = counts->streams_open,
-        .connections_total = counts->connections_total, .connections_refused = counts->connections_refused,
-        .timeouts_total = counts->timeouts_total, .bytes_in = counts->bytes_in, .bytes_out = counts->bytes_out};
+    *http = (struct metrics_http){.connections_open = counts->connections_open,
+                                  .streams_open = counts->streams_open,
+                                  .connections_total = counts->connections_total,
+                                  .connections_refused = counts->connections_refused,
+                                  .timeouts_total = counts->timeouts_total,
+                                  .bytes_in = counts->bytes_in,
+                                  .bytes_out = counts->bytes_out};
     store_lmdb_usage(serve->store, store_used, store_most);
 }
 
 static void offer_metrics(struct serve *serve)
 {
-    serve->metrics = (struct metrics_sources){
-        .context = serve, .collect = collect, .core = core_figures(serve->core), .outside = &serve->outside,
-        .turns = core_thread_times(serve->thread), .loop = &serve->loop_times, .started_ms = serve_now_ms()};
+    serve->metrics = (struct metrics_sources){.context = serve,
+                                              .collect = collect,
+                                              .core = core_figures(serve->core),
+                                              .outside = &serve->outside,
+                                              .turns = core_thread_times(serve->thread),
+                                              .loop = &serve->loop_times,
+                                              .started_ms = serve_now_ms()};
     metrics_sources_set(&serve->metrics);
 }
 
@@ -210,11 +226,14 @@ static void offer_setup(struct serve *serve)
     if (has_admin) return;
     randombytes_buf(chance, sizeof chance);
     sodium_bin2hex(token, sizeof token, chance, sizeof chance);
-    account_set_setup_token(core_account(serve->core), text_of(token), serve_now_ms() + serve->config->auth_setup_ttl * 1000);
-    printf("There is no administrator yet. Open the page below and give this token, good for %u minutes:\n"
-           "setup token: %s\n"
-           "setup page: http://%.*s/\n", (unsigned)(serve->config->auth_setup_ttl / 60), token,
-           TEXT_ARGS(serve->config->http_listen));
+    account_set_setup_token(core_account(serve->core), text_of(token),
+                            serve_now_ms() + serve->config->auth_setup_ttl * 1000);
+    printf(
+        "There is no administrator yet. Open the page below and give this token, good for %u minutes:\n"
+        "setup token: %s\n"
+        "setup page: http://%.*s/\n",
+        (unsigned)(serve->config->auth_setup_ttl / 60), token,
+        TEXT_ARGS(serve->config->http_listen));
     fflush(stdout);
 }
 
@@ -222,18 +241,23 @@ static bool open_edges(struct serve *serve, char *ca_file, size_t ca_size)
 {
     const struct config *c = serve->config;
     bool has_ca = c->net_ca_file.bytes > 0 && text_to_zero_ended(c->net_ca_file, ca_file, ca_size);
-    serve->fetcher = fetcher_open(serve->loop, &(struct fetch_settings){
-        .ca_file = has_ca ? ca_file : NULL, .allowed = c->net_allow_private.items,
-        .allowed_count = c->net_allow_private.count, .calls_max = (unsigned)c->net_calls_max,
-        .user_agent = "homeport/" HOMEPORT_VERSION});
+    serve->fetcher = fetcher_open(
+        serve->loop, &(struct fetch_settings){.ca_file = has_ca ? ca_file : NULL,
+                                              .allowed = c->net_allow_private.items,
+                                              .allowed_count = c->net_allow_private.count,
+                                              .calls_max = (unsigned)c->net_calls_max,
+                                              .user_agent = "homeport/" HOMEPORT_VERSION});
     serve->dns = dns_client_open(serve->loop);
-    serve->hasher = hasher_open(serve->loop, &(struct hasher_settings){
-        .running_max = (unsigned)c->auth_hash_running, .waiting_max = (unsigned)c->auth_hash_waiting,
-        .passes = (unsigned)c->auth_argon2_passes, .memory_bytes = (size_t)c->auth_argon2_memory_kib << 10});
+    serve->hasher = hasher_open(
+        serve->loop,
+        &(struct hasher_settings){.running_max = (unsigned)c->auth_hash_running,
+                                  .waiting_max = (unsigned)c->auth_hash_waiting,
+                                  .passes = (unsigned)c->auth_argon2_passes,
+                                  .memory_bytes = (size_t)c->auth_argon2_memory_kib << 10});
     serve->core = core_open(serve->store, c, &serve->secrets);
     serve->gate = gate_new(c, &serve->secrets);
-    return serve->fetcher != NULL && serve->dns != NULL && serve->hasher != NULL && serve->core != NULL &&
-           serve->gate != NULL;
+    return serve->fetcher != NULL && serve->dns != NULL && serve->hasher != NULL &&
+           serve->core != NULL && serve->gate != NULL;
 }
 
 static bool start(struct serve *serve)
@@ -242,13 +266,18 @@ static bool start(struct serve *serve)
     if (!open_edges(serve, ca_file, sizeof ca_file)) return false;
     start_handles(serve);
     offer_setup(serve);
-    serve->thread = core_thread_start(serve->loop, serve->core, &(struct core_thread_settings){
-        .batch_max = (unsigned)serve->config->store_batch_max, .waiting_max = WAITING_MAX,
-        .inbox_bytes_max = INBOX_BYTES_MAX, .outbox_bytes_max = OUTBOX_BYTES_MAX}, deliver, serve);
+    serve->thread = core_thread_start(
+        serve->loop, serve->core,
+        &(struct core_thread_settings){.batch_max = (unsigned)serve->config->store_batch_max,
+                                       .waiting_max = WAITING_MAX,
+                                       .inbox_bytes_max = INBOX_BYTES_MAX,
+                                       .outbox_bytes_max = OUTBOX_BYTES_MAX},
+        deliver, serve);
     if (serve->thread == NULL) return false;
     offer_metrics(serve);
     serve->netlink = netlink_open(serve->loop, outside_interfaces, serve);
-    if (serve->netlink == NULL) log_line(LOG_WARNING, "no netlink: interface sources will not move", LOG_END);
+    if (serve->netlink == NULL)
+        log_line(LOG_WARNING, "no netlink: interface sources will not move", LOG_END);
     return true;
 }
 
@@ -269,7 +298,10 @@ int serve_run(struct home *home)
     enum log_level level = LOG_INFO;
     struct serve *serve = calloc(1, sizeof *serve);
     if (serve == NULL) return 1;
-    *serve = (struct serve){.loop = uv_default_loop(), .config = &home->config, .secrets = home->secrets, .store = home->store};
+    *serve = (struct serve){.loop = uv_default_loop(),
+                            .config = &home->config,
+                            .secrets = home->secrets,
+                            .store = home->store};
     log_level_read(home->config.log_level, &level);
     log_level_set(level);
     arena_init(&serve->arena, REQUEST_BYTES_MAX);

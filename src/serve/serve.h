@@ -42,7 +42,7 @@ struct serve {
     struct dns_client *dns;
     struct netlink *netlink;
     struct hasher *hasher;
-    uv_prepare_t before_sleep;  /* gives the snapshot back before the loop waits */
+    uv_prepare_t before_sleep; /* gives the snapshot back before the loop waits */
     uv_timer_t wake, hurry, heartbeat;
     uv_signal_t signals[3];
     struct store_txn *snapshot; /* of this turn of the loop, taken at its first read */
@@ -51,13 +51,14 @@ struct serve {
     struct pending_origin *origins;
     size_t origin_count, origin_room;
     struct event_client *clients;
-    struct asked *asked;        /* calls under way */
-    struct hashing *hashings;   /* the same for password hashes */
+    struct asked *asked;      /* calls under way */
+    struct hashing *hashings; /* the same for password hashes */
     struct metrics_outside outside;
     struct metrics_sources metrics;
-    struct times loop_times;    /* how long the loop worked between two waits */
-    uint64_t slept_at_ns, idle_ns; /* when it went to wait last, and how long it had waited in all by then */
-    uint64_t audit_head;        /* newest entry that is committed */
+    struct times loop_times; /* how long the loop worked between two waits */
+    uint64_t slept_at_ns,
+        idle_ns;         /* when it went to wait last, and how long it had waited in all by then */
+    uint64_t audit_head; /* newest entry that is committed */
     bool is_ready, is_stopping;
     int exit_code;
 };
@@ -79,8 +80,8 @@ uint64_t serve_now_ms(void);
 bool serve_post(struct serve *serve, enum message_name name, const void *contents);
 
 /* events.c */
-void events_begin(struct serve *serve, uint64_t exchange, const struct http_request *rq, const struct gate_result *who,
-                  struct text fields);
+void events_begin(struct serve *serve, uint64_t exchange, const struct http_request *rq,
+                  const struct gate_result *who, struct text fields);
 void events_closed(void *context, uint64_t exchange);
 void events_committed(struct serve *serve);
 void events_end_all(struct serve *serve);

@@ -34,7 +34,8 @@ struct store_ops {
     enum err (*get)(struct store_txn *txn, struct text key, struct text *value);
     enum err (*put)(struct store_txn *txn, struct text key, struct text value);
     enum err (*remove)(struct store_txn *txn, struct text key);
-    enum err (*seek)(struct store_txn *txn, struct text key, bool backwards, struct store_cursor **cursor);
+    enum err (*seek)(struct store_txn *txn, struct text key, bool backwards,
+                     struct store_cursor **cursor);
     bool (*next)(struct store_cursor *cursor, struct text *key, struct text *value);
     void (*done)(struct store_cursor *cursor);
     void (*close)(struct store *store);
@@ -54,7 +55,8 @@ struct store_cursor { /* the same */
 
 /* Opens or makes the store in a folder that exists. map_bytes is the most it may grow to.
  * ERR_STORE when the folder cannot be used; *why then says so for a person (static text or strerror). */
-enum err store_open_lmdb(const char *folder, uint64_t map_bytes, struct store **store, const char **why);
+enum err store_open_lmdb(const char *folder, uint64_t map_bytes, struct store **store,
+                         const char **why);
 /* Bytes in use and bytes at most, for metrics. */
 void store_lmdb_usage(struct store *store, uint64_t *used, uint64_t *most);
 /* An empty store in memory. */
@@ -112,7 +114,8 @@ static inline enum err store_remove(struct store_txn *txn, struct text key)
 
 /* A walk from the first key not below `key` upwards, or from the last key not above it downwards. Changes
  * to the transaction end the walk: collect first, then change. store_done() ends it. */
-static inline enum err store_seek(struct store_txn *txn, struct text key, bool backwards, struct store_cursor **cursor)
+static inline enum err store_seek(struct store_txn *txn, struct text key, bool backwards,
+                                  struct store_cursor **cursor)
 {
     return txn->store->ops->seek(txn, key, backwards, cursor);
 }

@@ -96,8 +96,9 @@ static enum err lmdb_snapshot(struct store *base, struct store_txn **txn)
 {
     struct lmdb_store *store = (struct lmdb_store *)base;
     assert(!store->read.is_open);
-    int code = store->read.txn == NULL ? mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->read.txn)
-                                       : mdb_txn_renew(store->read.txn);
+    int code = store->read.txn == NULL
+                   ? mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->read.txn)
+                   : mdb_txn_renew(store->read.txn);
     if (code != 0) return err_of(code);
     store->read.base.store = base;
     store->read.is_open = true;
@@ -139,7 +140,8 @@ static enum err lmdb_remove(struct store_txn *txn, struct text key)
     return code == MDB_NOTFOUND ? OK : err_of(code);
 }
 
-static enum err lmdb_seek(struct store_txn *txn, struct text key, bool backwards, struct store_cursor **cursor)
+static enum err lmdb_seek(struct store_txn *txn, struct text key, bool backwards,
+                          struct store_cursor **cursor)
 {
     assert(key.bytes > 0 && key.bytes <= STORE_KEY_BYTES_MAX);
     struct lmdb_cursor *c = calloc(1, sizeof *c);
@@ -173,8 +175,9 @@ static bool lmdb_next(struct store_cursor *cursor, struct text *key, struct text
 {
     struct lmdb_cursor *c = (struct lmdb_cursor *)cursor;
     MDB_val k, v;
-    int code = c->is_placed ? mdb_cursor_get(c->cursor, &k, &v, c->is_backwards ? MDB_PREV : MDB_NEXT)
-                            : place(c, &k, &v);
+    int code = c->is_placed
+                   ? mdb_cursor_get(c->cursor, &k, &v, c->is_backwards ? MDB_PREV : MDB_NEXT)
+                   : place(c, &k, &v);
     c->is_placed = true;
     if (code != 0) return false;
     *key = text_of_val(k);
@@ -199,10 +202,19 @@ static void lmdb_close(struct store *base)
 }
 
 static const struct store_ops lmdb_ops = {
-    .begin = lmdb_begin, .commit = lmdb_commit, .abort = lmdb_abort,
-    .snapshot = lmdb_snapshot, .release = lmdb_release, .generation = lmdb_generation,
-    .get = lmdb_get, .put = lmdb_put, .remove = lmdb_remove,
-    .seek = lmdb_seek, .next = lmdb_next, .done = lmdb_done, .close = lmdb_close,
+    .begin = lmdb_begin,
+    .commit = lmdb_commit,
+    .abort = lmdb_abort,
+    .snapshot = lmdb_snapshot,
+    .release = lmdb_release,
+    .generation = lmdb_generation,
+    .get = lmdb_get,
+    .put = lmdb_put,
+    .remove = lmdb_remove,
+    .seek = lmdb_seek,
+    .next = lmdb_next,
+    .done = lmdb_done,
+    .close = lmdb_close,
 };
 
 static int open_env(struct lmdb_store *store, const char *folder, uint64_t map_bytes)
@@ -222,7 +234,8 @@ static int open_env(struct lmdb_store *store, const char *folder, uint64_t map_b
     return mdb_txn_commit(txn);
 }
 
-enum err store_open_lmdb(const char *folder, uint64_t map_bytes, struct store **out, const char **why)
+enum err store_open_lmdb(const char *folder, uint64_t map_bytes, struct store **out,
+                         const char **why)
 {
     struct lmdb_store *store = calloc(1, sizeof *store);
     if (store == NULL) return ERR_OVERLOADED;

@@ -8,7 +8,7 @@
 struct entry {
     unsigned holders; /* versions it is in */
     size_t key_bytes, value_bytes;
-    char data[];      /* key, then value */
+    char data[]; /* key, then value */
 };
 
 struct version {
@@ -41,7 +41,7 @@ struct memory_store {
 struct memory_cursor {
     struct store_cursor base;
     uint64_t change_count;
-    size_t next;  /* index; going backwards one more than it */
+    size_t next; /* index; going backwards one more than it */
     bool is_backwards;
 };
 
@@ -120,7 +120,8 @@ static struct version *version_copy(const struct version *from)
         free(version);
         return NULL;
     }
-    if (from->count > 0) memcpy(version->entries, from->entries, from->count * sizeof *from->entries);
+    if (from->count > 0)
+        memcpy(version->entries, from->entries, from->count * sizeof *from->entries);
     for (size_t i = 0; i < version->count; i++) version->entries[i]->holders++;
     return version;
 }
@@ -142,7 +143,8 @@ static bool is_hit(struct fault *fault)
 
 /* ---- transactions --------------------------------------------------------------------------------- */
 
-static enum err open_txn(struct memory_store *store, struct version *version, bool is_write, struct store_txn **out)
+static enum err open_txn(struct memory_store *store, struct version *version, bool is_write,
+                         struct store_txn **out)
 {
     struct memory_txn *txn = calloc(1, sizeof *txn);
     if (txn == NULL || version == NULL) {
@@ -279,7 +281,8 @@ static enum err memory_remove(struct store_txn *txn, struct text key)
 
 /* ---- walks ---------------------------------------------------------------------------------------- */
 
-static enum err memory_seek(struct store_txn *txn, struct text key, bool backwards, struct store_cursor **cursor)
+static enum err memory_seek(struct store_txn *txn, struct text key, bool backwards,
+                            struct store_cursor **cursor)
 {
     bool is_there;
     assert(key.bytes > 0 && key.bytes <= STORE_KEY_BYTES_MAX);
@@ -298,7 +301,8 @@ static bool memory_next(struct store_cursor *cursor, struct text *key, struct te
 {
     struct memory_cursor *c = (struct memory_cursor *)cursor;
     const struct version *version = version_of(cursor->txn);
-    assert(c->change_count == ((struct memory_txn *)cursor->txn)->change_count); /* a change has ended the walk */
+    assert(c->change_count ==
+           ((struct memory_txn *)cursor->txn)->change_count); /* a change has ended the walk */
     if (c->is_backwards ? c->next == 0 : c->next == version->count) return false;
     const struct entry *entry = version->entries[c->is_backwards ? --c->next : c->next++];
     *key = key_of(entry);
@@ -322,10 +326,19 @@ static void memory_close(struct store *base)
 }
 
 static const struct store_ops memory_ops = {
-    .begin = memory_begin, .commit = memory_commit, .abort = memory_abort,
-    .snapshot = memory_snapshot, .release = memory_release, .generation = memory_generation,
-    .get = memory_get, .put = memory_put, .remove = memory_remove,
-    .seek = memory_seek, .next = memory_next, .done = memory_done, .close = memory_close,
+    .begin = memory_begin,
+    .commit = memory_commit,
+    .abort = memory_abort,
+    .snapshot = memory_snapshot,
+    .release = memory_release,
+    .generation = memory_generation,
+    .get = memory_get,
+    .put = memory_put,
+    .remove = memory_remove,
+    .seek = memory_seek,
+    .next = memory_next,
+    .done = memory_done,
+    .close = memory_close,
 };
 
 struct store *store_open_memory(void)

@@ -11,13 +11,15 @@ static bool may_see(const struct caller *caller, const struct task *task)
 enum err task_list(struct view *view, const struct call *call, struct reply *reply)
 {
     const struct task like = {.user_id = view->caller.user_id};
-    return reply_listing(view, call, reply, &(struct listing){&task_type, &task_by_user, &like, true});
+    return reply_listing(view, call, reply,
+                         &(struct listing){&task_type, &task_by_user, &like, true});
 }
 
 enum err task_show(struct view *view, const struct call *call, struct reply *reply)
 {
     struct task task;
-    if (task_get(&view->read, call->id, &task) != OK || !may_see(&view->caller, &task)) return ERR_NOT_FOUND;
+    if (task_get(&view->read, call->id, &task) != OK || !may_see(&view->caller, &task))
+        return ERR_NOT_FOUND;
     reply_one(reply, &task_type, &task);
     return OK;
 }
@@ -25,7 +27,8 @@ enum err task_show(struct view *view, const struct call *call, struct reply *rep
 enum err task_cancel_request(struct step *step, const struct call *call, struct reply *reply)
 {
     struct task task;
-    if (task_get(&step->read, call->id, &task) != OK || !may_see(&step->caller, &task)) return ERR_NOT_FOUND;
+    if (task_get(&step->read, call->id, &task) != OK || !may_see(&step->caller, &task))
+        return ERR_NOT_FOUND;
     if (!task_is_open(&task)) return ERR_CONFLICT;
     task_cancel(step, &task);
     task_on_cancelled(step, &task);

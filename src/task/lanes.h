@@ -18,6 +18,7 @@ void scheduler_hold(struct scheduler *self, uint64_t lane_id, uint64_t until_ms)
 
 /* The next free moment for a call of this lane when calls are interval_ms apart in the long run and `burst`
  * may follow each other at once. Takes it. No task of the lane starts before the moment after it. */
-uint64_t scheduler_slot(struct scheduler *self, uint64_t lane_id, uint64_t now_ms, uint64_t interval_ms, unsigned burst);
+uint64_t scheduler_slot(struct scheduler *self, uint64_t lane_id, uint64_t now_ms,
+                        uint64_t interval_ms, unsigned burst);
 
 #endif

@@ -105,9 +105,11 @@ void lane_hold(struct step *step, uint64_t lane_id, uint64_t until_ms)
     scheduler_hold(core_scheduler(step->core), lane_id, until_ms);
 }
 
-uint64_t lane_delay_ms(struct step *step, uint64_t lane_id, unsigned calls_per_second, unsigned burst)
+uint64_t lane_delay_ms(struct step *step, uint64_t lane_id, unsigned calls_per_second,
+                       unsigned burst)
 {
     if (calls_per_second == 0) return 0;
     uint64_t interval_ms = 1000 / calls_per_second;
-    return scheduler_slot(core_scheduler(step->core), lane_id, step->now_ms, interval_ms, burst) - step->now_ms;
+    return scheduler_slot(core_scheduler(step->core), lane_id, step->now_ms, interval_ms, burst) -
+           step->now_ms;
 }

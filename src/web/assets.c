@@ -60,7 +60,8 @@ static const unsigned char redoc_js[] = {
 #else
 
 #define INCLUDE(name, file) \
-    __asm__(".pushsection .rodata\n" #name ": .incbin \"" file "\"\n" #name "_end: .popsection\n"); \
+    __asm__(".pushsection .rodata\n" #name ": .incbin \"" file "\"\n" #name \
+            "_end: .popsection\n"); \
     extern const unsigned char name[], name##_end[]
 INCLUDE(index_html, "src/web/ui/index.html");
 INCLUDE(app_js, "src/web/ui/app.js");
@@ -81,9 +82,9 @@ INCLUDE(redoc_js, ".cache/src/docs/redoc.standalone.js.gz");
 
 #endif
 
-#define HTML "text/html; charset=utf-8"
+#define HTML   "text/html; charset=utf-8"
 #define SCRIPT "text/javascript; charset=utf-8"
-#define STYLE "text/css; charset=utf-8"
+#define STYLE  "text/css; charset=utf-8"
 
 static const struct file {
     const char *path;

@@ -23,7 +23,8 @@ static void write_part(struct json *json, const char *name, const char *status)
 static void write_store(struct json *json, bool is_up, uint64_t us)
 {
     char ms[32];
-    int bytes = snprintf(ms, sizeof ms, "%llu.%03u", (unsigned long long)(us / 1000), (unsigned)(us % 1000));
+    int bytes = snprintf(ms, sizeof ms, "%llu.%03u", (unsigned long long)(us / 1000),
+                         (unsigned)(us % 1000));
     json_key(json, TEXT("store"));
     json_open(json, '{');
     json_member(json, "status", is_up ? TEXT("up") : TEXT("down"));
@@ -55,7 +56,8 @@ enum err health(struct view *view, const struct call *call, struct reply *reply)
     write_store(json, is_up, us);
     write_part(json, "core", takes_changes ? "up" : "down");
     write_part(json, "scheduler", "up");
-    write_part(json, "providers", sources != NULL && sources->core->last_push_ok ? "up" : "degraded");
+    write_part(json, "providers",
+               sources != NULL && sources->core->last_push_ok ? "up" : "degraded");
     json_close(json, '}');
     json_close(json, '}');
     return OK;

@@ -10,8 +10,9 @@
 
 enum { ROUTES_MAX = 128, NO_ROUTE = ROUTES_MAX };
 
-static const unsigned statuses[] = {200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413,
-                                    414, 415, 417, 421, 422, 429, 431, 500, 501, 503, 505, 507};
+static const unsigned statuses[] = {200, 201, 202, 204, 304, 400, 401, 403, 404,
+                                    405, 408, 409, 412, 413, 414, 415, 417, 421,
+                                    422, 429, 431, 500, 501, 503, 505, 507};
 enum { STATUS_COUNT = sizeof statuses / sizeof *statuses };
 
 static uint64_t answers[ROUTES_MAX + 1][STATUS_COUNT];
@@ -60,14 +61,16 @@ static void head(struct json *out, const char *name, const char *type, const cha
     line(out, "# HELP %s %s\n# TYPE %s %s\n", name, sentence, name, type);
 }
 
-static void one(struct json *out, const char *name, const char *type, double value, const char *sentence)
+static void one(struct json *out, const char *name, const char *type, double value,
+                const char *sentence)
 {
     head(out, name, type, sentence);
     line(out, "%s %.17g\n", name, value);
 }
 
 /* labels: "" or `route="..",`, with the comma */
-static void histogram(struct json *out, const char *name, const char *labels, const struct times *times)
+static void histogram(struct json *out, const char *name, const char *labels,
+                      const struct times *times)
 {
     uint64_t count = 0;
     for (unsigned i = 0; i < TIMES_BUCKETS - 1; i++) {
@@ -79,14 +82,17 @@ static void histogram(struct json *out, const char *name, const char *labels, co
     size_t bytes = strlen(labels);
     int shown = bytes > 0 ? (int)bytes - 1 : 0; /* without the comma */
     const char *open = shown > 0 ? "{" : "", *close = shown > 0 ? "}" : "";
-    line(out, "%s_sum%s%.*s%s %.17g\n", name, open, shown, labels, close, (double)times->sum_us / 1e6);
-    line(out, "%s_count%s%.*s%s %llu\n", name, open, shown, labels, close, (unsigned long long)times->count);
+    line(out, "%s_sum%s%.*s%s %.17g\n", name, open, shown, labels, close,
+         (double)times->sum_us / 1e6);
+    line(out, "%s_count%s%.*s%s %llu\n", name, open, shown, labels, close,
+         (unsigned long long)times->count);
 }
 
 static const struct route *labelled_route(unsigned number, char label[128])
 {
     const struct route *route = number == NO_ROUTE ? NULL : route_at(number);
-    snprintf(label, 128, "method=\"%s\",route=\"%s\",", route == NULL ? "any" : method_name(route->method).data,
+    snprintf(label, 128, "method=\"%s\",route=\"%s\",",
+             route == NULL ? "any" : method_name(route->method).data,
              route == NULL ? "none" : route->path.data);
     return route;
 }
@@ -103,7 +109,8 @@ static void write_requests(struct json *out)
                  (unsigned long long)answers[i][j]);
         }
     }
-    head(out, "homeport_http_request_seconds", "histogram", "Time from a request's last byte to its answer");
+    head(out, "homeport_http_request_seconds", "histogram",
+         "Time from a request's last byte to its answer");
     for (unsigned i = 0; i <= NO_ROUTE; i++) {
         if (times_by_route[i].count == 0) continue;
         labelled_route(i, label);
@@ -125,8 +132,10 @@ static void write_process(struct json *out)
         while (readdir(folder) != NULL) descriptors++;
         closedir(folder);
     }
-    one(out, "homeport_memory_resident_bytes", "gauge", (double)resident * (double)sysconf(_SC_PAGESIZE), "Memory resident");
-    one(out, "homeport_file_descriptors_open", "gauge", descriptors > 3 ? descriptors - 3 : 0, "File descriptors open");
+    one(out, "homeport_memory_resident_bytes", "gauge",
+        (double)resident * (double)sysconf(_SC_PAGESIZE), "Memory resident");
+    one(out, "homeport_file_descriptors_open", "gauge", descriptors > 3 ? descriptors - 3 : 0,
+        "File descriptors open");
 }
 
 static void write_records(struct json *out, const struct view *view)
@@ -141,8 +150,9 @@ static void write_records(struct json *out, const struct view *view)
     head(out, "homeport_tasks", "gauge", "Tasks by status: pending is the depth of the queue");
     for (unsigned i = 0; i < task_status_choice.count; i++) {
         const struct option *option = &task_status_choice.options[i];
-        line(out, "homeport_tasks{status=\"%s\"} %llu\n", option->word.data, (unsigned long long)record_count(
-             &view->read, &task_by_status, &(struct task){.status = option->number}));
+        line(out, "homeport_tasks{status=\"%s\"} %llu\n", option->word.data,
+             (unsigned long long)record_count(&view->read, &task_by_status,
+                                              &(struct task){.status = option->number}));
     }
 }
 
@@ -159,15 +169,19 @@ enum err metrics(struct view *view, const struct call *call, struct reply *reply
     current->collect(current->context, &http_now, &store_used, &store_most);
     head(out, "homeport_build_info", "gauge", "The release that runs");
     line(out, "homeport_build_info{version=\"%s\"} 1\n", HOMEPORT_VERSION);
-    one(out, "homeport_uptime_seconds", "gauge", (double)(view->now_ms - current->started_ms) / 1000, "Time since the start");
+    one(out, "homeport_uptime_seconds", "gauge",
+        (double)(view->now_ms - current->started_ms) / 1000, "Time since the start");
 #define METRIC(name, type, source, sentence) one(out, #name, #type, (double)(source), sentence);
 #include "metrics.def"
 #undef METRIC
     one(out, "homeport_store_used_bytes", "gauge", (double)store_used, "Bytes of the store in use");
-    one(out, "homeport_store_max_bytes", "gauge", (double)store_most, "Bytes that the store may grow to (store.map_mib)");
-    head(out, "homeport_turn_seconds", "histogram", "Time of one turn of the core, its commit included");
+    one(out, "homeport_store_max_bytes", "gauge", (double)store_most,
+        "Bytes that the store may grow to (store.map_mib)");
+    head(out, "homeport_turn_seconds", "histogram",
+         "Time of one turn of the core, its commit included");
     histogram(out, "homeport_turn_seconds", "", current->turns);
-    head(out, "homeport_loop_busy_seconds", "histogram", "Time the loop worked between two waits: what others waited");
+    head(out, "homeport_loop_busy_seconds", "histogram",
+         "Time the loop worked between two waits: what others waited");
     histogram(out, "homeport_loop_busy_seconds", "", current->loop);
     write_records(out, view);
     write_process(out);

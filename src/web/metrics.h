@@ -10,7 +10,8 @@
 
 /* What the listener counts, under names of our own: web/ does not know edge/. */
 struct metrics_http {
-    uint64_t connections_open, streams_open, connections_total, connections_refused, timeouts_total, bytes_in, bytes_out;
+    uint64_t connections_open, streams_open, connections_total, connections_refused, timeouts_total,
+        bytes_in, bytes_out;
 };
 struct metrics_outside {
     uint64_t calls, faults, open;
@@ -19,11 +20,13 @@ struct metrics_outside {
 /* Where the figures are. Pointers stay good until metrics_sources_set(NULL). */
 struct metrics_sources {
     void *context;
-    void (*collect)(void *context, struct metrics_http *http, uint64_t *store_used, uint64_t *store_most);
+    void (*collect)(void *context, struct metrics_http *http, uint64_t *store_used,
+                    uint64_t *store_most);
     const struct core_figures *core;
     const struct metrics_outside *outside;
     const struct times *turns; /* time of a turn, commit included */
-    const struct times *loop;  /* time the loop was busy between two waits: what others had to wait */
+    const struct times
+        *loop; /* time the loop was busy between two waits: what others had to wait */
     uint64_t started_ms;
 };
 void metrics_sources_set(const struct metrics_sources *sources);

@@ -21,11 +21,14 @@ static void headers_of_status(struct json *json, unsigned status)
 {
     openapi_open(json, "headers", '{');
     openapi_raw(json, "X-Request-Id", "{\"$ref\":\"#/components/headers/RequestId\"}");
-    if (status == 401) openapi_raw(json, "WWW-Authenticate", "{\"$ref\":\"#/components/headers/Authenticate\"}");
-    if (status == 429 || status == 503) openapi_raw(json, "Retry-After", "{\"$ref\":\"#/components/headers/RetryAfter\"}");
+    if (status == 401)
+        openapi_raw(json, "WWW-Authenticate", "{\"$ref\":\"#/components/headers/Authenticate\"}");
+    if (status == 429 || status == 503)
+        openapi_raw(json, "Retry-After", "{\"$ref\":\"#/components/headers/RetryAfter\"}");
     if (status == 429) {
         openapi_raw(json, "RateLimit-Limit", "{\"$ref\":\"#/components/headers/RateLimitLimit\"}");
-        openapi_raw(json, "RateLimit-Remaining", "{\"$ref\":\"#/components/headers/RateLimitRemaining\"}");
+        openapi_raw(json, "RateLimit-Remaining",
+                    "{\"$ref\":\"#/components/headers/RateLimitRemaining\"}");
         openapi_raw(json, "RateLimit-Reset", "{\"$ref\":\"#/components/headers/RateLimitReset\"}");
     }
     json_close(json, '}');
@@ -85,8 +88,8 @@ static void error_response(struct json *json, unsigned status, enum other_form f
         const struct err_info *info = err_info((enum err)e);
         if (info->status != status || n >= sizeof description) continue;
         snprintf(code, sizeof code, "%u", info->code);
-        n += (size_t)snprintf(description + n, sizeof description - n, "%s%s: %.*s", n == 0 ? "" : "; ", code,
-                              TEXT_ARGS(info->sentence));
+        n += (size_t)snprintf(description + n, sizeof description - n, "%s%s: %.*s",
+                              n == 0 ? "" : "; ", code, TEXT_ARGS(info->sentence));
     }
     snprintf(name, sizeof name, "%s%u", prefixes[form], status);
     openapi_open(json, name, '{');
@@ -98,13 +101,16 @@ static void error_response(struct json *json, unsigned status, enum other_form f
         json_value(json, TEXT("{\"schema\":{\"anyOf\":[{\"$ref\":\"#/components/schemas/Health\"},"
                               "{\"$ref\":\"#/components/schemas/Error\"}]}}"));
     } else if (form == FORM_OAUTH) {
-        json_value(json, TEXT("{\"schema\":{\"anyOf\":[{\"$ref\":\"#/components/schemas/OauthError\"},"
-                              "{\"$ref\":\"#/components/schemas/Error\"}]}}"));
+        json_value(json,
+                   TEXT("{\"schema\":{\"anyOf\":[{\"$ref\":\"#/components/schemas/OauthError\"},"
+                        "{\"$ref\":\"#/components/schemas/Error\"}]}}"));
     } else {
         error_media(json, status);
     }
     if (form == FORM_DYNDNS) {
-        openapi_raw(json, "text/plain", "{\"schema\":{\"type\":\"string\"},\"examples\":{\"badauth\":{\"value\":\"badauth\"}}}");
+        openapi_raw(
+            json, "text/plain",
+            "{\"schema\":{\"type\":\"string\"},\"examples\":{\"badauth\":{\"value\":\"badauth\"}}}");
     }
     json_close(json, '}');
     json_close(json, '}');
@@ -112,12 +118,15 @@ static void error_response(struct json *json, unsigned status, enum other_form f
 
 static void responses_write(struct json *json)
 {
-    openapi_raw(json, "NotModified", "{\"description\":\"What you have is still right\",\"headers\":{"
-                                     "\"X-Request-Id\":{\"$ref\":\"#/components/headers/RequestId\"},"
-                                     "\"ETag\":{\"$ref\":\"#/components/headers/ETag\"}}}");
-    openapi_raw(json, "Error", "{\"description\":\"Any other failure\",\"headers\":{"
-                               "\"X-Request-Id\":{\"$ref\":\"#/components/headers/RequestId\"}},"
-                               "\"content\":{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/Error\"}}}}");
+    openapi_raw(json, "NotModified",
+                "{\"description\":\"What you have is still right\",\"headers\":{"
+                "\"X-Request-Id\":{\"$ref\":\"#/components/headers/RequestId\"},"
+                "\"ETag\":{\"$ref\":\"#/components/headers/ETag\"}}}");
+    openapi_raw(
+        json, "Error",
+        "{\"description\":\"Any other failure\",\"headers\":{"
+        "\"X-Request-Id\":{\"$ref\":\"#/components/headers/RequestId\"}},"
+        "\"content\":{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/Error\"}}}}");
     for (int e = OK + 1; e < ERR_COUNT; e++) {
         unsigned status = err_info((enum err)e)->status;
         bool is_first = true;
@@ -159,13 +168,14 @@ static void info_write(struct json *json)
     arena_init(&arena, 1024 * 1024);
     struct text text = arena_print(&arena, "%s\n| role | may |\n|---|---|\n", about);
     for (unsigned i = 0; i < role_choice.count; i++) {
-        text = arena_print(&arena, "%.*s| %.*s | %s |\n", TEXT_ARGS(text), TEXT_ARGS(role_choice.options[i].word),
-                           role_choice.options[i].sentence);
+        text = arena_print(&arena, "%.*s| %.*s | %s |\n", TEXT_ARGS(text),
+                           TEXT_ARGS(role_choice.options[i].word), role_choice.options[i].sentence);
     }
     text = arena_print(&arena, "%.*s\n| code | meaning |\n|---|---|\n", TEXT_ARGS(text));
     for (int e = OK + 1; e < ERR_COUNT; e++) {
         const struct err_info *info = err_info((enum err)e);
-        text = arena_print(&arena, "%.*s| %u | %.*s |\n", TEXT_ARGS(text), info->code, TEXT_ARGS(info->sentence));
+        text = arena_print(&arena, "%.*s| %u | %.*s |\n", TEXT_ARGS(text), info->code,
+                           TEXT_ARGS(info->sentence));
     }
     openapi_open(json, "info", '{');
     openapi_text(json, "title", "homeport");
@@ -249,7 +259,8 @@ void openapi_write(struct json *json)
 static void etag_write(struct text document, char etag[ETAG_SIZE])
 {
     uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < document.bytes; i++) hash = (hash ^ (uint8_t)document.data[i]) * 0x100000001b3u;
+    for (size_t i = 0; i < document.bytes; i++)
+        hash = (hash ^ (uint8_t)document.data[i]) * 0x100000001b3u;
     snprintf(etag, ETAG_SIZE, "\"%016llx\"", (unsigned long long)hash);
 }
 

@@ -10,16 +10,19 @@
 static const struct family_path {
     const char *start, *tag;
 } families[] = {
-    {"/api/v1/setup", "accounts"},    {"/api/v1/auth/", "accounts"}, {"/api/v1/users", "accounts"},
-    {"/api/v1/user/", "accounts"},    {"/api/v1/api-keys", "accounts"}, {"/api/v1/sessions", "accounts"},
-    {"/api/v1/domains", "ddns"},      {"/api/v1/records", "ddns"},   {"/api/v1/ddns", "ddns"},
-    {"/nic/", "ddns"},                {"/api/v1/tasks", "tasks"},    {"/", "operations"},
+    {"/api/v1/setup", "accounts"},    {"/api/v1/auth/", "accounts"},
+    {"/api/v1/users", "accounts"},    {"/api/v1/user/", "accounts"},
+    {"/api/v1/api-keys", "accounts"}, {"/api/v1/sessions", "accounts"},
+    {"/api/v1/domains", "ddns"},      {"/api/v1/records", "ddns"},
+    {"/api/v1/ddns", "ddns"},         {"/nic/", "ddns"},
+    {"/api/v1/tasks", "tasks"},       {"/", "operations"},
 };
 
 struct text openapi_tag(struct text path)
 {
     size_t i = 0;
-    while (!text_starts(path, text_of(families[i].start))) i++; /* the last row is the start of every path */
+    while (!text_starts(path, text_of(families[i].start)))
+        i++; /* the last row is the start of every path */
     return text_of(families[i].tag);
 }
 
@@ -43,7 +46,8 @@ static bool takes_idempotency_key(const struct route *route)
 
 static bool takes_if_match(const struct route *route)
 {
-    return route->method == METHOD_PATCH || route->method == METHOD_PUT || route->method == METHOD_DELETE;
+    return route->method == METHOD_PATCH || route->method == METHOD_PUT ||
+           route->method == METHOD_DELETE;
 }
 
 /* ---- parameters ----------------------------------------------------------------------------------- */
@@ -51,11 +55,15 @@ static bool takes_if_match(const struct route *route)
 static const struct parameter {
     const char *name, *schema, *sentence;
 } parameters[] = {
-    {"at_provider", "{\"type\":\"boolean\",\"default\":false}", "true: also remove at the provider what homeport made there"},
-    {"hostname", "{\"type\":\"string\",\"maxLength\":4096}", "Full names of dynamic records, with commas between them"},
-    {"myip", "{\"type\":\"string\",\"maxLength\":256}", "The address, IPv4 or IPv6 or both with a comma; left out: the caller's"},
+    {"at_provider", "{\"type\":\"boolean\",\"default\":false}",
+     "true: also remove at the provider what homeport made there"},
+    {"hostname", "{\"type\":\"string\",\"maxLength\":4096}",
+     "Full names of dynamic records, with commas between them"},
+    {"myip", "{\"type\":\"string\",\"maxLength\":256}",
+     "The address, IPv4 or IPv6 or both with a comma; left out: the caller's"},
     {"myipv6", "{\"type\":\"string\",\"maxLength\":256}", "An IPv6 address besides myip"},
-    {"role", "{\"type\":\"string\",\"enum\":[\"user\",\"operator\",\"admin\",\"super_admin\"]}", "Only accounts of this role"},
+    {"role", "{\"type\":\"string\",\"enum\":[\"user\",\"operator\",\"admin\",\"super_admin\"]}",
+     "Only accounts of this role"},
 };
 
 static void query_parameter(struct json *json, struct text name)
@@ -92,7 +100,8 @@ static void parameters_write(struct json *json, const struct route *route)
     if (takes_idempotency_key(route)) shared_parameter(json, "IdempotencyKey");
     if (takes_if_match(route)) shared_parameter(json, "IfMatch");
     if (openapi_has_etag(route)) shared_parameter(json, "IfNoneMatch");
-    if (text_starts(route->content_type, TEXT("text/event-stream"))) shared_parameter(json, "LastEventId");
+    if (text_starts(route->content_type, TEXT("text/event-stream")))
+        shared_parameter(json, "LastEventId");
     json_close(json, ']');
 }
 
@@ -107,7 +116,8 @@ static void body_write(struct json *json, const struct route *route)
     json_key(json, TEXT("required"));
     json_bool(json, is_required);
     openapi_open(json, "content", '{');
-    openapi_open(json, route->is_form ? "application/x-www-form-urlencoded" : "application/json", '{');
+    openapi_open(json, route->is_form ? "application/x-www-form-urlencoded" : "application/json",
+                 '{');
     json_key(json, TEXT("schema"));
     openapi_schema_ref(json, route->takes, route->purpose);
     json_close(json, '}');
@@ -135,24 +145,32 @@ static void access_write(struct json *json, const struct route *route)
 {
     static const char *const scope_names[SCOPE_COUNT] = {
 #define SCOPE(name) [SCOPE_##name] = #name
-        SCOPE(none), SCOPE(accounts), SCOPE(ddns), SCOPE(tasks),
+        SCOPE(none),
+        SCOPE(accounts),
+        SCOPE(ddns),
+        SCOPE(tasks),
 #undef SCOPE
     };
     char scope[40];
-    bool is_write = route->method != METHOD_GET || route->lane == LANE_TURN; /* as in access_check() */
+    bool is_write =
+        route->method != METHOD_GET || route->lane == LANE_TURN; /* as in access_check() */
     if (route->access == ACCESS_PUBLIC || route->access == ACCESS_METRICS) {
-        openapi_raw(json, "security", route->access == ACCESS_PUBLIC ? "[]" : "[{\"metricsToken\":[]},{}]");
+        openapi_raw(json, "security",
+                    route->access == ACCESS_PUBLIC ? "[]" : "[{\"metricsToken\":[]},{}]");
         return;
     }
-    openapi_raw(json, "security", route->access == ACCESS_DYNDNS
-                                      ? "[{\"basicKey\":[]},{\"bearer\":[]},{\"apiKey\":[]}]"
-                                      : "[{\"bearer\":[]},{\"apiKey\":[]},{\"password\":[]}]");
+    openapi_raw(json, "security",
+                route->access == ACCESS_DYNDNS
+                    ? "[{\"basicKey\":[]},{\"bearer\":[]},{\"apiKey\":[]}]"
+                    : "[{\"bearer\":[]},{\"apiKey\":[]},{\"password\":[]}]");
     openapi_open(json, "x-roles", '[');
     for (unsigned i = 0; i < role_choice.count; i++) {
-        if (role_choice.options[i].number >= role_least(route->access)) json_string(json, role_choice.options[i].word);
+        if (role_choice.options[i].number >= role_least(route->access))
+            json_string(json, role_choice.options[i].word);
     }
     json_close(json, ']');
-    snprintf(scope, sizeof scope, "%s%s%s", route->scope == SCOPE_none ? "" : scope_names[route->scope],
+    snprintf(scope, sizeof scope, "%s%s%s",
+             route->scope == SCOPE_none ? "" : scope_names[route->scope],
              route->scope == SCOPE_none ? "" : ":", is_write ? "write" : "read");
     openapi_text(json, "x-scope", scope);
 }
@@ -164,15 +182,17 @@ static const struct extra {
     const char *operation;
     unsigned status;
 } extras[] = {
-    {"setup", 404},       {"setup_state", 404},   {"openapi", 404},     {"metrics", 401},
-    {"user_login", 401},  {"user_refresh", 401},  {"user_register", 401}, {"setup", 401},
-    {"user_me", 404},     {"user_me_update", 404},
+    {"setup", 404},      {"setup_state", 404},    {"openapi", 404},       {"metrics", 401},
+    {"user_login", 401}, {"user_refresh", 401},   {"user_register", 401}, {"setup", 401},
+    {"user_me", 404},    {"user_me_update", 404},
 };
 
 static bool is_extra(const struct route *route, unsigned status)
 {
     for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
-        if (extras[i].status == status && text_equal(route->operation, text_of(extras[i].operation))) return true;
+        if (extras[i].status == status &&
+            text_equal(route->operation, text_of(extras[i].operation)))
+            return true;
     }
     return false;
 }
@@ -245,10 +265,12 @@ static void success_write(struct json *json, const struct route *route)
     bool has_tag = route->gives == GIVES_ONE ? route->given->table != 0 : openapi_has_etag(route);
     snprintf(key, sizeof key, "%u", route->status);
     openapi_open(json, key, '{');
-    openapi_text(json, "description", route->status == 202 ? "Accepted: it goes on by itself" : "Done");
-    openapi_raw(json, "headers", has_tag ? "{\"X-Request-Id\":{\"$ref\":\"#/components/headers/RequestId\"},"
-                                           "\"ETag\":{\"$ref\":\"#/components/headers/ETag\"}}"
-                                         : "{\"X-Request-Id\":{\"$ref\":\"#/components/headers/RequestId\"}}");
+    openapi_text(json, "description",
+                 route->status == 202 ? "Accepted: it goes on by itself" : "Done");
+    openapi_raw(json, "headers",
+                has_tag ? "{\"X-Request-Id\":{\"$ref\":\"#/components/headers/RequestId\"},"
+                          "\"ETag\":{\"$ref\":\"#/components/headers/ETag\"}}"
+                        : "{\"X-Request-Id\":{\"$ref\":\"#/components/headers/RequestId\"}}");
     openapi_open(json, "content", '{');
     json_key(json, text_cut(&type, ';')); /* without its parameters */
     json_open(json, '{');
@@ -268,7 +290,8 @@ static void responses_write(struct json *json, const struct route *route)
     unsigned status = 0, next;
     openapi_open(json, "responses", '{');
     success_write(json, route);
-    if (openapi_has_etag(route)) openapi_raw(json, "304", "{\"$ref\":\"#/components/responses/NotModified\"}");
+    if (openapi_has_etag(route))
+        openapi_raw(json, "304", "{\"$ref\":\"#/components/responses/NotModified\"}");
     do { /* each status of errors.def once, in order */
         next = 0;
         for (int e = OK + 1; e < ERR_COUNT; e++) {
@@ -288,7 +311,8 @@ static void operation_write(struct json *json, const struct route *route)
 {
     char method[8] = "";
     struct text name = method_name(route->method);
-    for (size_t i = 0; i < name.bytes && i + 1 < sizeof method; i++) method[i] = ascii_lower(name.data[i]);
+    for (size_t i = 0; i < name.bytes && i + 1 < sizeof method; i++)
+        method[i] = ascii_lower(name.data[i]);
     openapi_open(json, method, '{');
     json_member(json, "operationId", route->operation);
     openapi_text(json, "summary", route->sentence);

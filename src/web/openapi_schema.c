@@ -53,7 +53,8 @@ static const char oauth_error_schema[] =
     "\"error_description\":{\"type\":\"string\",\"description\":\"What is wrong, for people\"}}}";
 
 #define PART(states, more, also) \
-    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"status\"" more "],\"properties\":{" \
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"status\"" more \
+    "],\"properties\":{" \
     "\"status\":{\"type\":\"string\",\"enum\":[" states "]}" also "}}"
 
 static const char health_schema[] =
@@ -64,11 +65,11 @@ static const char health_schema[] =
     "\"version\":{\"type\":\"string\"},"
     "\"components\":{\"type\":\"object\",\"additionalProperties\":false,"
     "\"required\":[\"store\",\"core\",\"scheduler\",\"providers\"],\"properties\":{"
-    "\"store\":" PART("\"up\",\"degraded\",\"down\"", ",\"latency_ms\"",
-                      ",\"latency_ms\":{\"type\":\"number\",\"minimum\":0,\"description\":\"Of one read\"}")
-    ",\"core\":" PART("\"up\",\"degraded\",\"down\"", "", "")
-    ",\"scheduler\":" PART("\"up\",\"degraded\",\"down\"", "", "")
-    ",\"providers\":" PART("\"up\",\"degraded\",\"down\"", "", "") "}}}}";
+    "\"store\":" PART("\"up\",\"degraded\",\"down\"", ",\"latency_ms\"", ",\"latency_ms\":{\"type\":\"number\",\"minimum\":0,\"description\":\"Of one read\"}") ",\"core\":" PART(
+        "\"up\",\"degraded\",\"down\"", "",
+        "") ",\"scheduler\":" PART("\"up\",\"degraded\",\"down\"", "",
+                                   "") ",\"providers\":" PART("\"up\",\"degraded\",\"down\"", "",
+                                                              "") "}}}}";
 
 /* ---- small words ---------------------------------------------------------------------------------- */
 
@@ -98,7 +99,8 @@ static void number_member(struct json *json, const char *key, uint64_t value)
 enum { SCHEMA_NAME_SIZE = 80 };
 
 /* dns_record and CREATE become DnsRecordCreate; a SHAPE has one form only and needs no ending. */
-static struct text schema_name(const struct record_type *type, enum shown purpose, char out[SCHEMA_NAME_SIZE])
+static struct text schema_name(const struct record_type *type, enum shown purpose,
+                               char out[SCHEMA_NAME_SIZE])
 {
     size_t n = 0;
     bool starts_word = true;
@@ -144,7 +146,8 @@ static void choice_schema(struct json *json, const struct field *field)
 {
     type_of(json, field, "string");
     openapi_open(json, "enum", '[');
-    for (unsigned i = 0; i < field->choice->count; i++) json_string(json, field->choice->options[i].word);
+    for (unsigned i = 0; i < field->choice->count; i++)
+        json_string(json, field->choice->options[i].word);
     if (field->is_nullable) json_null(json);
     json_close(json, ']');
 }
@@ -195,7 +198,8 @@ static void list_schema(struct json *json, const struct field *field, bool is_in
     openapi_raw(json, "items", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":1024}");
 }
 
-static void object_schema(struct json *json, const struct record_type *type, const struct field *field)
+static void object_schema(struct json *json, const struct record_type *type,
+                          const struct field *field)
 {
     char name[SCHEMA_NAME_SIZE], ref[SCHEMA_NAME_SIZE + 32];
     for (size_t i = 0; i < sizeof object_forms / sizeof *object_forms; i++) {
@@ -237,15 +241,15 @@ static void credentials_description(struct arena *arena, struct text *text)
         *text = arena_print(arena, "%.*s\n\n%.*s:", TEXT_ARGS(*text), TEXT_ARGS(provider->name));
         for (unsigned j = 0; j < provider->field_count; j++) {
             const struct provider_field *field = &provider->fields[j];
-            *text = arena_print(arena, "%.*s%s `%.*s`%s (%.*s)", TEXT_ARGS(*text), j == 0 ? "" : ",",
-                                TEXT_ARGS(field->name), field->is_required ? "" : "?",
-                                TEXT_ARGS(field->title));
+            *text = arena_print(arena, "%.*s%s `%.*s`%s (%.*s)", TEXT_ARGS(*text),
+                                j == 0 ? "" : ",", TEXT_ARGS(field->name),
+                                field->is_required ? "" : "?", TEXT_ARGS(field->title));
         }
     }
 }
 
-static void field_description(struct json *json, const struct record_type *type, const struct field *field,
-                              bool is_input, struct arena *arena)
+static void field_description(struct json *json, const struct record_type *type,
+                              const struct field *field, bool is_input, struct arena *arena)
 {
     struct text text = text_of(field->sentence);
     struct text pattern = text_of(check_pattern(field->check));
@@ -258,8 +262,8 @@ static void field_description(struct json *json, const struct record_type *type,
     json_member(json, "description", text);
 }
 
-static void field_schema(struct json *json, const struct record_type *type, const struct field *field,
-                         enum shown purpose, struct arena *arena)
+static void field_schema(struct json *json, const struct record_type *type,
+                         const struct field *field, enum shown purpose, struct arena *arena)
 {
     bool is_input = purpose != READ;
     json_open(json, '{');
@@ -327,7 +331,9 @@ static bool is_used(const struct record_type *type, enum shown purpose)
     const struct route *route;
     const struct record_type *other;
     for (unsigned i = 0; (route = route_at(i)) != NULL; i++) {
-        if (purpose == READ ? route->given == type : route->takes == type && route->purpose == purpose) return true;
+        if (purpose == READ ? route->given == type
+                            : route->takes == type && route->purpose == purpose)
+            return true;
     }
     for (unsigned i = 0; purpose == READ && (other = record_type_at(i)) != NULL; i++) {
         for (unsigned j = 0; j < other->field_count; j++) {
