@@ -80,6 +80,12 @@ bool job_prepare(const struct job_context *context, enum dns_action action,
     job->previous_priority = (uint16_t)record->pushed_priority;
     job->provider_id = record->provider_id;
     add_siblings(context, record, job);
+    /* What we had before may be what another record has now: then it is not ours to take away. */
+    for (unsigned i = 0; i < job->sibling_count; i++) {
+        if (rdata_equal(job->type, job->sibling_values[i], job->previous_value)) {
+            job->previous_value = TEXT_NONE;
+        }
+    }
     return true;
 }
 
@@ -134,7 +140,8 @@ static void note_tried(struct step *step, struct dns_record *record, const struc
     dns_record_put(step, record);
 }
 
-/* A push of an address or CNAME sends the values of its siblings as well, perhaps before they do so themselves. */
+/* A push of an address or CNAME sends the values of its siblings as well, perhaps before they do so
+ * themselves; and a value that a sibling has taken over from this record is left standing for it. */
 static void note_siblings(struct step *step, const struct dns_record *record,
                           const struct domain *domain)
 {
@@ -143,12 +150,14 @@ static void note_siblings(struct step *step, const struct dns_record *record,
     uint64_t id;
     bool is_set = record->type == dns_record_type_A || record->type == dns_record_type_AAAA ||
                   record->type == dns_record_type_CNAME;
-    if (!is_set) return;
     walk_begin(&walk, &step->read, &dns_record_by_name, record, 0, false);
     for (unsigned i = 0; i < SIBLINGS_MAX && walk_next(&walk, &id);) {
         if (id == record->id || dns_record_get(&step->read, id, &other) != OK) continue;
         if (other.type != record->type || !other.is_active || other.value.bytes == 0) continue;
         i++;
+        bool is_left_to_it = rdata_equal((enum dns_type)record->type, other.value,
+                                         record->pushed_value);
+        if (!is_set && !is_left_to_it) continue;
         if (!other.is_ours || !text_equal(other.value, other.pushed_value))
             note_tried(step, &other, domain);
     }

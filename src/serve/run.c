@@ -38,6 +38,7 @@ static void core_stopped(void *context)
     hasher_close(serve->hasher);
     outside_forget_all(serve);
     close_handle((uv_handle_t *)&serve->before_sleep);
+    close_handle((uv_handle_t *)&serve->sender);
     close_handle((uv_handle_t *)&serve->wake);
     close_handle((uv_handle_t *)&serve->hurry);
     close_handle((uv_handle_t *)&serve->heartbeat);
@@ -203,6 +204,8 @@ static void start_handles(struct serve *serve)
     uv_prepare_init(serve->loop, &serve->before_sleep);
     serve->before_sleep.data = serve;
     uv_prepare_start(&serve->before_sleep, on_before_sleep);
+    uv_idle_init(serve->loop, &serve->sender);
+    serve->sender.data = serve;
     uv_timer_init(serve->loop, &serve->wake);
     uv_timer_init(serve->loop, &serve->hurry);
     uv_timer_init(serve->loop, &serve->heartbeat);

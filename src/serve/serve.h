@@ -51,7 +51,9 @@ struct serve {
     struct pending_origin *origins;
     size_t origin_count, origin_room;
     struct event_client *clients;
-    struct asked *asked;      /* calls under way */
+    struct asked *asked;                      /* calls under way */
+    struct asked *unsent_first, *unsent_last; /* of them: sent in the next turns of the loop */
+    uv_idle_t sender;
     struct hashing *hashings; /* the same for password hashes */
     struct metrics_outside outside;
     struct metrics_sources metrics;
