@@ -92,15 +92,6 @@ enum err domain_show(struct view *view, const struct call *call, struct reply *r
 
 /* ---- changing ------------------------------------------------------------------------------------- */
 
-static struct text folded(struct text name, struct arena *arena)
-{
-    struct text copy = arena_text(arena, name);
-    for (size_t i = 0; i < copy.bytes; i++)
-        ((char *)(uintptr_t)copy.data)[i] = ascii_lower(copy.data[i]);
-    if (copy.bytes > 1 && copy.data[copy.bytes - 1] == '.') copy.bytes--;
-    return copy;
-}
-
 enum err domain_create(struct step *step, const struct call *call, struct reply *reply)
 {
     const struct domain *in = call->body;
@@ -111,7 +102,7 @@ enum err domain_create(struct step *step, const struct call *call, struct reply 
         reply_error(reply, ERR_INVALID, &errors, call->request_id);
         return ERR_INVALID;
     }
-    domain.name = folded(in->name, step->arena);
+    domain.name = name_folded(in->name, step->arena);
     domain.user_id = step->caller.user_id;
     if (record_find(&step->read, &domain_by_name, &domain, &other) == OK) return ERR_TAKEN;
     domain.id = step_id(step);

@@ -141,14 +141,6 @@ static enum err accept(struct step *step, const struct call *call, struct reply 
     return e;
 }
 
-static struct text folded(struct text name, struct arena *arena)
-{
-    struct text copy = arena_text(arena, name);
-    for (size_t i = 0; i < copy.bytes; i++)
-        ((char *)(uintptr_t)copy.data)[i] = ascii_lower(copy.data[i]);
-    return copy;
-}
-
 /* ---- changing ------------------------------------------------------------------------------------- */
 
 enum err dns_record_create(struct step *step, const struct call *call, struct reply *reply)
@@ -160,7 +152,7 @@ enum err dns_record_create(struct step *step, const struct call *call, struct re
     if (e != OK) return e;
     record.domain_id = domain.id;
     record.user_id = domain.user_id;
-    record.name = folded(in->name, step->arena);
+    record.name = name_folded(in->name, step->arena);
     e = accept(step, call, reply, &record, &domain);
     if (e != OK) return e;
     record.id = step_id(step);
@@ -218,7 +210,7 @@ enum err dns_record_update(struct step *step, const struct call *call, struct re
     if (e != OK) return e;
     before = record;
     overlay(&record, call);
-    record.name = folded(record.name, step->arena);
+    record.name = name_folded(record.name, step->arena);
     if (!record.dynamic) record.source_id = 0;
     e = accept(step, call, reply, &record, &domain);
     if (e != OK) return e;

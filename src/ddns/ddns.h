@@ -29,6 +29,9 @@ enum err dns_record_of(const struct reader *reader, const struct caller *caller,
 enum err source_of(const struct reader *reader, const struct caller *caller, uint64_t id,
                    struct source *source);
 
+/* A name as it is kept: small letters, without a dot at the end. */
+struct text name_folded(struct text name, struct arena *arena);
+
 /* ---- sync.c: keeping records and their tasks in step ---------------------------------------------- */
 
 /* The record's push-worthy fields have changed: marks it pending and makes its push due (an address not

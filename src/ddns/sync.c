@@ -34,6 +34,15 @@ enum err source_of(const struct reader *reader, const struct caller *caller, uin
     return ddns_may(caller, source->user_id) ? OK : ERR_NOT_FOUND;
 }
 
+struct text name_folded(struct text name, struct arena *arena)
+{
+    char *copy = arena_alloc(arena, name.bytes);
+    if (copy == NULL) return TEXT_NONE;
+    for (size_t i = 0; i < name.bytes; i++) copy[i] = ascii_lower(name.data[i]);
+    size_t bytes = name.bytes > 1 && copy[name.bytes - 1] == '.' ? name.bytes - 1 : name.bytes;
+    return (struct text){copy, bytes};
+}
+
 /* ---- pushing -------------------------------------------------------------------------------------- */
 
 /* An address that flaps is sent at most once in a cool-down: the second of two changes in a row waits.
