@@ -400,9 +400,8 @@ enum err gate_check(struct gate *gate, const struct http_request *rq, const stru
     call->user_agent = rq->user_agent;
     e = who(gate, rq, view, route, &call->caller);
     if (e != OK) return route->access == ACCESS_DYNDNS ? refuse_router(result, reply, e) : e;
-    bool has_key = rq->idempotency_key.data != NULL;
-    if (has_key && (rq->idempotency_key.bytes == 0 || rq->idempotency_key.bytes > 255)) {
-        return bad_query(TEXT("Idempotency-Key"), TEXT("must have 1 to 255 bytes"), view, call,
+    if (rq->idempotency_key.bytes > 255) { /* an empty one is as good as none */
+        return bad_query(TEXT("Idempotency-Key"), TEXT("must have at most 255 bytes"), view, call,
                          reply);
     }
     if (rq->query.bytes > 0 || route->gives == GIVES_LIST) e = take_query(view, call, reply);

@@ -201,7 +201,7 @@ static const char parameters[] =
     "\"Cursor\":{\"name\":\"cursor\",\"in\":\"query\",\"description\":\"next_cursor of the page before\","
     "\"schema\":{\"type\":\"string\",\"maxLength\":64}},"
     "\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"description\":\"The same key and body "
-    "within 24 hours give the first answer again\",\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255}},"
+    "within 24 hours give the first answer again\",\"schema\":{\"type\":\"string\",\"maxLength\":255}},"
     "\"IfMatch\":{\"name\":\"If-Match\",\"in\":\"header\",\"description\":\"Only when the thing still has this ETag\","
     "\"schema\":{\"type\":\"string\"}},"
     "\"IfNoneMatch\":{\"name\":\"If-None-Match\",\"in\":\"header\",\"description\":\"304 when the thing still has "
