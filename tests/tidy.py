@@ -37,13 +37,14 @@ INCLUDES = {
     "store": {"store", "core"},
     "account": {"account", "core"},
     "audit": {"audit", "core"},
-    "ddns": {"ddns", "task", "core"},
+    "cloud": {"cloud", "core"},
+    "ddns": {"ddns", "task", "cloud", "core"},
     "task": {"task", "core"},
     "gate": {"gate", "account", "core"},
-    "web": {"web", "ddns", "core"},
+    "web": {"web", "ddns", "cloud", "core"},
     "edge": {"edge", "core"},
-    "serve": {"serve", "edge", "gate", "web", "store", "core"} | PRODUCTS,
-    "cli": {"cli", "serve", "edge", "gate", "web", "store", "core"} | PRODUCTS,
+    "serve": {"serve", "edge", "gate", "web", "cloud", "store", "core"} | PRODUCTS,
+    "cli": {"cli", "serve", "edge", "gate", "web", "cloud", "store", "core"} | PRODUCTS,
     "main.c": {"cli", "serve", "core"},
 }
 # Of the store the core knows the contract only, of it all only these the layer below.

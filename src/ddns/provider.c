@@ -4,7 +4,7 @@
 #include <assert.h>
 
 #include "ddns/dns_name.h"
-#include "ddns/provider_json.h"
+#include "cloud/cloud_json.h"
 
 enum { SAID_BYTES_MAX = 200, SECRET_BYTES_MIN = 4, CHECK_ARENA_BYTES_MAX = 1024 * 1024 };
 
@@ -29,43 +29,9 @@ const struct provider *provider_find(struct text name)
     return NULL;
 }
 
-static enum call_class class_of_fault(enum call_fault fault)
-{
-    switch (fault) {
-    case FAULT_ADDRESS:
-    case FAULT_URL: return CLASS_FATAL;
-    case FAULT_NONE:
-    case FAULT_RESOLVE:
-    case FAULT_CONNECT:
-    case FAULT_TLS:
-    case FAULT_TIMEOUT:
-    case FAULT_CUT:
-    case FAULT_TOO_LONG:
-    case FAULT_OTHER: break;
-    }
-    return CLASS_RETRY;
-}
-
-enum call_class provider_class_of_status(const struct http_result *result)
-{
-    if (result->fault != FAULT_NONE || result->status == 0) return class_of_fault(result->fault);
-    if (result->status >= 200 && result->status < 300) return CLASS_OK;
-    if (result->status >= 500 && result->status < 600) return CLASS_RETRY;
-    switch (result->status) {
-    case 401:
-    case 403: return CLASS_AUTH;
-    case 404: return CLASS_GONE;
-    case 408:
-    case 425: return CLASS_RETRY;
-    case 429: return CLASS_THROTTLED;
-    default: break;
-    }
-    return CLASS_FATAL;
-}
-
 struct dns_verdict provider_verdict_of(const struct dns_job *job, const struct http_result *result)
 {
-    struct dns_verdict verdict = {.class = provider_class_of_status(result),
+    struct dns_verdict verdict = {.class = call_class_of(result),
                                   .retry_after_ms = result->retry_after_ms};
     struct text host = provider_host(job);
     if (result->fault != FAULT_NONE || result->status == 0) {
@@ -104,9 +70,9 @@ enum provider_next provider_end_strange(const struct dns_job *job, const struct 
 
 struct text provider_credential(const struct dns_job *job, struct text name)
 {
-    yyjson_val *root = provider_json_read(job->arena, job->credentials);
+    yyjson_val *root = cloud_json_read(job->arena, job->credentials);
     yyjson_val *value = yyjson_obj_getn(root, name.data, name.bytes);
-    return arena_text(job->arena, provider_json_text(job->arena, value));
+    return arena_text(job->arena, cloud_json_text(job->arena, value));
 }
 
 static bool text_contains(struct text t, struct text part)
@@ -138,8 +104,8 @@ static bool repeats_members(struct arena *arena, yyjson_val *object, bool is_out
     yyjson_val *key;
     while ((key = yyjson_obj_iter_next(&members)) != NULL) {
         yyjson_val *value = yyjson_obj_iter_get_val(key);
-        struct text secret = provider_json_text(arena, value);
-        if (is_outer && is_public_field(provider_json_text(arena, key))) continue;
+        struct text secret = cloud_json_text(arena, value);
+        if (is_outer && is_public_field(cloud_json_text(arena, key))) continue;
         if (secret.bytes >= SECRET_BYTES_MIN && text_contains(message, secret)) return true;
         if (is_outer && repeats_members(arena, value, false, message)) return true;
     }
@@ -148,7 +114,7 @@ static bool repeats_members(struct arena *arena, yyjson_val *object, bool is_out
 
 struct text provider_said(const struct dns_job *job, struct text message)
 {
-    yyjson_val *root = provider_json_read(job->arena, job->credentials);
+    yyjson_val *root = cloud_json_read(job->arena, job->credentials);
     message = text_trim(message);
     if (message.bytes == 0) return TEXT("no reason given");
     if (!text_is_clean_utf8(message)) return TEXT("a message that cannot be shown");
@@ -210,12 +176,12 @@ bool provider_check_printable(const struct provider_field *fields, unsigned fiel
 {
     struct arena arena;
     arena_init(&arena, CHECK_ARENA_BYTES_MAX);
-    yyjson_val *root = provider_json_read(&arena, credentials);
+    yyjson_val *root = cloud_json_read(&arena, credentials);
     bool is_fine = true;
     for (unsigned i = 0; is_fine && i < field_count; i++) {
         if (!text_equal(fields[i].format, TEXT("text"))) continue;
         yyjson_val *value = yyjson_obj_getn(root, fields[i].name.data, fields[i].name.bytes);
-        is_fine = is_printable(provider_json_text(&arena, value));
+        is_fine = is_printable(cloud_json_text(&arena, value));
         if (!is_fine) *field = fields[i].name;
     }
     arena_free(&arena);

@@ -17,6 +17,7 @@
 #ifndef HOMEPORT_DDNS_PROVIDER_H
 #define HOMEPORT_DDNS_PROVIDER_H
 
+#include "cloud/call_class.h"
 #include "core/arena.h"
 #include "core/http_call.h"
 #include "core/text.h"
@@ -29,18 +30,6 @@ enum dns_action {
     DNS_REMOVE,   /* take our record away */
     DNS_CHECK,    /* read what the provider has for name and type */
     DNS_IMPORT    /* read all records of the zone, of the types we know */
-};
-
-/* The answer classes of every outside service; the scheduler knows only these. */
-enum call_class {
-    CLASS_OK,
-    CLASS_UNCHANGED, /* it was so already: nothing was sent, or the provider said so */
-    CLASS_RETRY,     /* passing fault */
-    CLASS_THROTTLED, /* rate or quota; wait retry_after_ms */
-    CLASS_CLOCK,     /* our time is off, and the one repeat with the other side's time failed too */
-    CLASS_GONE, /* the thing named is not there (a provider normally resolves this by itself) */
-    CLASS_AUTH, /* key, permission, balance: stop until the settings change */
-    CLASS_FATAL /* the request can never work */
 };
 
 /* One record as the provider has it. */
@@ -158,10 +147,7 @@ struct provider {
 const struct provider *provider_find(struct text name); /* NULL when unknown */
 const struct provider *provider_at(unsigned index);     /* NULL past the end */
 
-/* Shared by providers: the class that an HTTP status alone means, by the default rule of the protocols page
- * (2xx ok, 401 and 403 auth, 404 gone, 408 425 5xx retry, 429 throttled, other 4xx fatal), and no answer
- * at all (retry). */
-enum call_class provider_class_of_status(const struct http_result *result);
+/* Shared by providers. */
 /* A verdict for a call that got no answer or a bare status: class, detail and retry_after filled. */
 struct dns_verdict provider_verdict_of(const struct dns_job *job, const struct http_result *result);
 /* Ends a job whose answer is not in the provider's own words, as a portal's page: the verdict of the bare

@@ -22,9 +22,9 @@
 #include <time.h>
 
 #include "ddns/provider_alidns_answer.h"
-#include "ddns/provider_json.h"
+#include "cloud/cloud_json.h"
 #include "ddns/provider_plan.h"
-#include "ddns/signer.h"
+#include "cloud/signer.h"
 
 enum {
     LIST_RECORDS_MAX = 100,
@@ -268,13 +268,13 @@ static enum provider_next on_list(const struct dns_job *job, struct dns_memo *me
                                   struct dns_verdict *verdict)
 {
     yyjson_val *list =
-        provider_json_member(provider_json_member(reply->root, "DomainRecords"), "Record");
+        cloud_json_member(cloud_json_member(reply->root, "DomainRecords"), "Record");
     if (!yyjson_is_arr(list)) {
         return provider_end_strange(job, result, CLASS_RETRY, verdict);
     }
     struct text name = provider_full_name(job);
     uint64_t total =
-        provider_json_number(provider_json_member(reply->root, "TotalCount"), UINT32_MAX, 0);
+        cloud_json_number(cloud_json_member(reply->root, "TotalCount"), UINT32_MAX, 0);
     if (total > LIST_RECORDS_MAX) {
         return provider_end(
             verdict, CLASS_FATAL,
@@ -325,7 +325,7 @@ static enum provider_next on_page(const struct dns_job *job, struct dns_memo *me
                                   struct dns_verdict *verdict)
 {
     yyjson_val *list =
-        provider_json_member(provider_json_member(reply->root, "DomainRecords"), "Record");
+        cloud_json_member(cloud_json_member(reply->root, "DomainRecords"), "Record");
     if (!yyjson_is_arr(list)) {
         return provider_end_strange(job, result, CLASS_RETRY, verdict);
     }
@@ -336,7 +336,7 @@ static enum provider_next on_page(const struct dns_job *job, struct dns_memo *me
     verdict->found = provider_plan_found(job, records, count, &verdict->found_count);
 
     uint64_t total =
-        provider_json_number(provider_json_member(reply->root, "TotalCount"), UINT32_MAX, 0);
+        cloud_json_number(cloud_json_member(reply->root, "TotalCount"), UINT32_MAX, 0);
     bool is_last = yyjson_arr_size(list) == 0 || (uint64_t)memo->page * PAGE_RECORDS_MAX >= total;
     if (is_last) return PROVIDER_FINISHED;
     memo->page++;
@@ -356,7 +356,7 @@ static enum provider_next on_written(const struct dns_job *job, struct dns_memo 
         memo->flags |= FLAG_STARTED_AGAIN;
         return send_list(job, memo, next);
     }
-    struct text id = provider_json_member_text(job->arena, reply->root, "RecordId");
+    struct text id = cloud_json_member_text(job->arena, reply->root, "RecordId");
     if (reply->class != CLASS_OK) return alidns_end_badly(job, result, reply, verdict);
     if (!text_to_zero_ended(id, memo->provider_id, sizeof(memo->provider_id)) || id.bytes == 0) {
         return provider_end_strange(job, result, CLASS_RETRY, verdict);

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "ddns/provider_json.h"
+#include "cloud/cloud_json.h"
 
 enum { TTL_MAX = 0x7fffffff };
 
@@ -73,7 +73,7 @@ static void classify_code(const struct http_result *result, struct alidns_reply 
         reply->advice = codes[i].advice;
         return;
     }
-    reply->class = provider_class_of_status(result);
+    reply->class = call_class_of(result);
     reply->advice = "see the error centre of Alibaba Cloud for this code";
     /* Not found means a record only by the codes above. */
     if (reply->class == CLASS_GONE || reply->class == CLASS_OK) reply->class = CLASS_FATAL;
@@ -84,10 +84,10 @@ static void classify_code(const struct http_result *result, struct alidns_reply 
 
 struct alidns_reply alidns_reply_read(const struct dns_job *job, const struct http_result *result)
 {
-    struct alidns_reply reply = {.class = provider_class_of_status(result), .advice = ""};
+    struct alidns_reply reply = {.class = call_class_of(result), .advice = ""};
     if (result->fault != FAULT_NONE || result->status == 0) return reply;
 
-    reply.root = provider_json_read(job->arena, result->body);
+    reply.root = cloud_json_read(job->arena, result->body);
     if (!yyjson_is_obj(reply.root)) {
         /* A portal or a proxy in between speaks HTML. Only a status without any body is taken at
          * its word. */
@@ -96,13 +96,13 @@ struct alidns_reply alidns_reply_read(const struct dns_job *job, const struct ht
         if (!is_bare && reply.class != CLASS_THROTTLED) reply.class = CLASS_RETRY;
         return reply;
     }
-    reply.code = provider_json_member_text(job->arena, reply.root, "Code");
+    reply.code = cloud_json_member_text(job->arena, reply.root, "Code");
     if (reply.code.bytes == 0) {
-        reply.code = provider_json_member_text(job->arena, reply.root, "code");
+        reply.code = cloud_json_member_text(job->arena, reply.root, "code");
     }
-    reply.message = provider_json_member_text(job->arena, reply.root, "Message");
+    reply.message = cloud_json_member_text(job->arena, reply.root, "Message");
     if (reply.message.bytes == 0) {
-        reply.message = provider_json_member_text(job->arena, reply.root, "message");
+        reply.message = cloud_json_member_text(job->arena, reply.root, "message");
     }
     if (reply.class != CLASS_OK && reply.code.bytes > 0) classify_code(result, &reply);
     return reply;
@@ -161,16 +161,16 @@ static bool read_record(const struct dns_job *job, yyjson_val *value,
     struct arena *arena = job->arena;
     struct dns_found *found = &record->found;
     *record = (struct provider_record){0};
-    if (!dns_type_from_name(provider_json_member_text(arena, value, "Type"), &found->type)) {
+    if (!dns_type_from_name(cloud_json_member_text(arena, value, "Type"), &found->type)) {
         return false;
     }
     if (!dns_type_has_rdata(found->type)) return false;
-    found->provider_id = provider_json_member_text(arena, value, "RecordId");
-    found->owner = small_letters(arena, provider_json_member_text(arena, value, "RR"));
-    found->value = provider_json_member_text(arena, value, "Value");
-    found->ttl = (uint32_t)provider_json_number(provider_json_member(value, "TTL"), TTL_MAX, 0);
+    found->provider_id = cloud_json_member_text(arena, value, "RecordId");
+    found->owner = small_letters(arena, cloud_json_member_text(arena, value, "RR"));
+    found->value = cloud_json_member_text(arena, value, "Value");
+    found->ttl = (uint32_t)cloud_json_number(cloud_json_member(value, "TTL"), TTL_MAX, 0);
     found->priority =
-        (uint16_t)provider_json_number(provider_json_member(value, "Priority"), UINT16_MAX, 0);
+        (uint16_t)cloud_json_number(cloud_json_member(value, "Priority"), UINT16_MAX, 0);
     if (found->type != DNS_MX) found->priority = 0;
     uint64_t priority;
     struct text rest = found->value;
@@ -178,9 +178,9 @@ static bool read_record(const struct dns_job *job, yyjson_val *value,
         found->priority = (uint16_t)priority;
         found->value = rest;
     }
-    record->line = provider_json_member_text(arena, value, "Line");
+    record->line = cloud_json_member_text(arena, value, "Line");
     record->is_other_line = record->line.bytes > 0 && !text_equal(record->line, TEXT("default"));
-    struct text status = provider_json_member_text(arena, value, "Status");
+    struct text status = cloud_json_member_text(arena, value, "Status");
     record->is_disabled = text_equal_fold(status, TEXT("DISABLE"));
     return found->provider_id.bytes > 0 && found->provider_id.bytes < PROVIDER_ID_SIZE &&
            found->owner.bytes > 0;

@@ -16,8 +16,8 @@
 
 #include <assert.h>
 
-#include "ddns/percent.h"
-#include "ddns/provider_json.h"
+#include "cloud/percent.h"
+#include "cloud/cloud_json.h"
 
 enum { ANSWER_BYTES_MAX = 64 * 1024, HEADERS_MAX = 32, CHECK_ARENA_BYTES_MAX = 1024 * 1024 };
 
@@ -210,13 +210,13 @@ static const char *check_headers(struct arena *arena, yyjson_val *headers)
     yyjson_val *key;
     while ((key = yyjson_obj_iter_next(&members)) != NULL) {
         yyjson_val *value = yyjson_obj_iter_get_val(key);
-        struct text name = provider_json_text(arena, key);
+        struct text name = cloud_json_text(arena, key);
         if (!yyjson_is_str(value)) return "must be an object of texts";
         if (!is_header_name(name)) return "must have names of letters, digits and hyphens";
         if (is_framing_header(name)) {
             return "must not set Host, Content-Length or another field of the connection";
         }
-        if (has_control(provider_json_text(arena, value))) return "must have values on one line";
+        if (has_control(cloud_json_text(arena, value))) return "must have values on one line";
     }
     return NULL;
 }
@@ -225,10 +225,10 @@ static bool callback_check(struct text credentials, struct text *field, struct t
 {
     struct arena arena;
     arena_init(&arena, CHECK_ARENA_BYTES_MAX);
-    yyjson_val *root = provider_json_read(&arena, credentials);
-    struct text method = provider_json_member_text(&arena, root, "method");
-    struct text url = provider_json_member_text(&arena, root, "url");
-    struct text body = provider_json_member_text(&arena, root, "body");
+    yyjson_val *root = cloud_json_read(&arena, credentials);
+    struct text method = cloud_json_member_text(&arena, root, "method");
+    struct text url = cloud_json_member_text(&arena, root, "url");
+    struct text body = cloud_json_member_text(&arena, root, "body");
     static const char unknown[] =
         "must use no placeholders but {name}, {fqdn}, {zone}, {type}, {value} and {ttl}";
 
@@ -241,7 +241,7 @@ static bool callback_check(struct text credentials, struct text *field, struct t
     }
     if (why == NULL) {
         at_fault = "headers";
-        why = check_headers(&arena, provider_json_member(root, "headers"));
+        why = check_headers(&arena, cloud_json_member(root, "headers"));
     }
     if (why == NULL) {
         at_fault = "body";
@@ -270,8 +270,8 @@ static bool header_lines(const struct dns_job *job, yyjson_val *headers, const c
     yyjson_obj_iter members = yyjson_obj_iter_with(headers);
     yyjson_val *key;
     while ((key = yyjson_obj_iter_next(&members)) != NULL) {
-        struct text name = provider_json_text(job->arena, key);
-        struct text value = provider_json_text(job->arena, yyjson_obj_iter_get_val(key));
+        struct text name = cloud_json_text(job->arena, key);
+        struct text value = cloud_json_text(job->arena, yyjson_obj_iter_get_val(key));
         struct text filled = fill_in(job, IN_HEADER, value);
         if (!is_header_name(name) || is_framing_header(name) || has_control(filled)) return false;
         if (text_equal_fold(name, TEXT("content-type"))) has_type = true;
@@ -292,10 +292,10 @@ static bool header_lines(const struct dns_job *job, yyjson_val *headers, const c
 static enum provider_next send_call(const struct dns_job *job, struct provider_call *next,
                                     struct dns_verdict *verdict)
 {
-    yyjson_val *root = provider_json_read(job->arena, job->credentials);
-    struct text url = provider_json_member_text(job->arena, root, "url");
-    struct text body = provider_json_member_text(job->arena, root, "body");
-    struct text method = provider_json_member_text(job->arena, root, "method");
+    yyjson_val *root = cloud_json_read(job->arena, job->credentials);
+    struct text url = cloud_json_member_text(job->arena, root, "url");
+    struct text body = cloud_json_member_text(job->arena, root, "body");
+    struct text method = cloud_json_member_text(job->arena, root, "method");
     if (method.bytes == 0) method = body.bytes > 0 ? TEXT("POST") : TEXT("GET");
 
     struct text start = text_trim(body);
@@ -303,7 +303,7 @@ static enum provider_next send_call(const struct dns_job *job, struct provider_c
     const char *content_type = is_json ? "application/json" : "application/x-www-form-urlencoded";
     if (body.bytes == 0) content_type = NULL;
     struct text lines;
-    if (!header_lines(job, provider_json_member(root, "headers"), content_type, &lines)) {
+    if (!header_lines(job, cloud_json_member(root, "headers"), content_type, &lines)) {
         return provider_end(
             verdict, CLASS_FATAL,
             arena_print(job->arena,

@@ -14,9 +14,9 @@
 
 #include <assert.h>
 
-#include "ddns/percent.h"
+#include "cloud/percent.h"
 #include "ddns/provider_cloudflare_answer.h"
-#include "ddns/provider_json.h"
+#include "cloud/cloud_json.h"
 #include "ddns/provider_plan.h"
 
 enum {
@@ -144,10 +144,10 @@ static bool put_srv(const struct dns_job *job, yyjson_mut_doc *doc, yyjson_mut_v
     uint64_t weight, port;
     if (!text_to_u64(text_cut(&rest, ' '), UINT16_MAX, &weight)) return false;
     if (!text_to_u64(text_cut(&rest, ' '), UINT16_MAX, &port)) return false;
-    provider_json_put_number(doc, data, "priority", job->priority);
-    provider_json_put_number(doc, data, "weight", weight);
-    provider_json_put_number(doc, data, "port", port);
-    provider_json_put_text(doc, data, "target", rest);
+    cloud_json_put_number(doc, data, "priority", job->priority);
+    cloud_json_put_number(doc, data, "weight", weight);
+    cloud_json_put_number(doc, data, "port", port);
+    cloud_json_put_text(doc, data, "target", rest);
     return rest.bytes > 0;
 }
 
@@ -163,9 +163,9 @@ static bool put_caa(const struct dns_job *job, yyjson_mut_doc *doc, yyjson_mut_v
     if (!text_to_u64(text_cut(&rest, ' '), UINT8_MAX, &flags)) return false;
     struct text tag = text_cut(&rest, ' ');
     if (rest.bytes < 2) return false;
-    provider_json_put_number(doc, data, "flags", flags);
-    provider_json_put_text(doc, data, "tag", tag);
-    provider_json_put_text(doc, data, "value", (struct text){rest.data + 1, rest.bytes - 2});
+    cloud_json_put_number(doc, data, "flags", flags);
+    cloud_json_put_text(doc, data, "tag", tag);
+    cloud_json_put_text(doc, data, "value", (struct text){rest.data + 1, rest.bytes - 2});
     return true;
 }
 
@@ -179,8 +179,8 @@ static bool put_value(const struct dns_job *job, yyjson_mut_doc *doc)
         return job->type == DNS_SRV ? put_srv(job, doc, data) : put_caa(job, doc, data);
     }
     struct text content = job->type == DNS_TXT ? quoted_text(job->arena, job->value) : job->value;
-    provider_json_put_text(doc, root, "content", content);
-    if (job->type == DNS_MX) provider_json_put_number(doc, root, "priority", job->priority);
+    cloud_json_put_text(doc, root, "content", content);
+    if (job->type == DNS_MX) cloud_json_put_number(doc, root, "priority", job->priority);
     return true;
 }
 
@@ -189,20 +189,20 @@ static enum provider_next send_write(const struct dns_job *job, struct dns_memo 
                                      const struct provider_record *record,
                                      struct provider_call *next, struct dns_verdict *verdict)
 {
-    yyjson_mut_doc *doc = provider_json_begin(job->arena);
+    yyjson_mut_doc *doc = cloud_json_begin(job->arena);
     yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-    provider_json_put_text(doc, root, "name", provider_full_name(job));
-    provider_json_put_number(doc, root, "ttl", ttl_shown(job));
-    provider_json_put_text(doc, root, "type", text_of(dns_type_name(job->type)));
+    cloud_json_put_text(doc, root, "name", provider_full_name(job));
+    cloud_json_put_number(doc, root, "ttl", ttl_shown(job));
+    cloud_json_put_text(doc, root, "type", text_of(dns_type_name(job->type)));
     bool can_write = put_value(job, doc);
     bool is_other_proxy = record == NULL || record->found.proxied != job->proxied;
     if (type_has_proxy(job->type) && is_other_proxy) {
         yyjson_mut_obj_add_bool(doc, root, "proxied", job->proxied);
     }
     if (record == NULL && job->mark.bytes > 0) {
-        provider_json_put_text(doc, root, "comment", job->mark);
+        cloud_json_put_text(doc, root, "comment", job->mark);
     }
-    struct text body = provider_json_end(job->arena, doc);
+    struct text body = cloud_json_end(job->arena, doc);
     if (!can_write || body.bytes == 0) {
         return provider_end(
             verdict, CLASS_FATAL,
@@ -240,9 +240,9 @@ static enum provider_next on_zone(const struct dns_job *job, struct dns_memo *me
     yyjson_val *zone;
     yyjson_arr_foreach(reply->result, index, size, zone)
     {
-        struct text id = provider_json_member_text(job->arena, zone, "id");
+        struct text id = cloud_json_member_text(job->arena, zone, "id");
         bool is_ours =
-            text_equal_fold(provider_json_member_text(job->arena, zone, "name"), job->zone);
+            text_equal_fold(cloud_json_member_text(job->arena, zone, "name"), job->zone);
         if (!is_ours || id.bytes == 0 ||
             !text_to_zero_ended(id, memo->zone_id, sizeof(memo->zone_id))) {
             continue;
@@ -306,8 +306,8 @@ static enum provider_next on_list(const struct dns_job *job, struct dns_memo *me
     if (!yyjson_is_arr(reply->result)) {
         return provider_end_strange(job, result, CLASS_RETRY, verdict);
     }
-    yyjson_val *info = provider_json_member(reply->root, "result_info");
-    uint64_t total = provider_json_number(provider_json_member(info, "total_count"), UINT32_MAX, 0);
+    yyjson_val *info = cloud_json_member(reply->root, "result_info");
+    uint64_t total = cloud_json_number(cloud_json_member(info, "total_count"), UINT32_MAX, 0);
     if (total > LIST_RECORDS_MAX) {
         return provider_end(
             verdict, CLASS_FATAL,
@@ -345,8 +345,8 @@ static enum provider_next on_page(const struct dns_job *job, struct dns_memo *me
     cloudflare_end_well(job, CLASS_OK, TEXT(""), verdict);
     verdict->found = provider_plan_found(job, records, count, &verdict->found_count);
 
-    yyjson_val *info = provider_json_member(reply->root, "result_info");
-    uint64_t pages = provider_json_number(provider_json_member(info, "total_pages"), UINT16_MAX, 0);
+    yyjson_val *info = cloud_json_member(reply->root, "result_info");
+    uint64_t pages = cloud_json_number(cloud_json_member(info, "total_pages"), UINT16_MAX, 0);
     if (yyjson_arr_size(reply->result) == 0 || memo->page >= pages) return PROVIDER_FINISHED;
     memo->page++;
     return send_page(job, memo, next);
@@ -371,7 +371,7 @@ static enum provider_next on_written(const struct dns_job *job, struct dns_memo 
         if (verdict->class == CLASS_UNCHANGED) verdict->class = CLASS_FATAL;
         return PROVIDER_FINISHED;
     }
-    struct text id = provider_json_member_text(job->arena, reply->result, "id");
+    struct text id = cloud_json_member_text(job->arena, reply->result, "id");
     if (id.bytes == 0 || id.bytes >= PROVIDER_ID_SIZE) {
         return provider_end_strange(job, result, CLASS_RETRY, verdict);
     }

@@ -3,7 +3,7 @@
 #include <assert.h>
 
 #include "ddns/dns_name.h"
-#include "ddns/provider_json.h"
+#include "cloud/cloud_json.h"
 
 /* ---- codes ---- */
 
@@ -32,7 +32,7 @@ static const struct cloudflare_code {
 
 static void classify_code(const struct http_result *result, struct cloudflare_reply *reply)
 {
-    reply->class = provider_class_of_status(result);
+    reply->class = call_class_of(result);
     reply->advice = "see Cloudflare's list of DNS errors for this code";
     /* These two say more about the moment than any code says about the request. */
     if (reply->class == CLASS_THROTTLED || reply->class == CLASS_RETRY) {
@@ -57,11 +57,11 @@ static void classify_code(const struct http_result *result, struct cloudflare_re
 struct cloudflare_reply cloudflare_reply_read(const struct dns_job *job,
                                               const struct http_result *result)
 {
-    struct cloudflare_reply reply = {.class = provider_class_of_status(result), .advice = ""};
+    struct cloudflare_reply reply = {.class = call_class_of(result), .advice = ""};
     if (result->fault != FAULT_NONE || result->status == 0) return reply;
 
-    reply.root = provider_json_read(job->arena, result->body);
-    yyjson_val *success = provider_json_member(reply.root, "success");
+    reply.root = cloud_json_read(job->arena, result->body);
+    yyjson_val *success = cloud_json_member(reply.root, "success");
     if (!yyjson_is_bool(success)) {
         /* A portal or a proxy in between speaks HTML. Only a status without any body is taken at
          * its word. */
@@ -70,11 +70,11 @@ struct cloudflare_reply cloudflare_reply_read(const struct dns_job *job,
         if (!is_bare && reply.class != CLASS_THROTTLED) reply.class = CLASS_RETRY;
         return reply;
     }
-    reply.result = provider_json_member(reply.root, "result");
+    reply.result = cloud_json_member(reply.root, "result");
     if (reply.class == CLASS_OK && yyjson_get_bool(success)) return reply;
-    yyjson_val *error = yyjson_arr_get_first(provider_json_member(reply.root, "errors"));
-    reply.code = (unsigned)provider_json_number(provider_json_member(error, "code"), UINT32_MAX, 0);
-    reply.message = provider_json_member_text(job->arena, error, "message");
+    yyjson_val *error = yyjson_arr_get_first(cloud_json_member(reply.root, "errors"));
+    reply.code = (unsigned)cloud_json_number(cloud_json_member(error, "code"), UINT32_MAX, 0);
+    reply.message = cloud_json_member_text(job->arena, error, "message");
     classify_code(result, &reply);
     return reply;
 }
@@ -116,17 +116,17 @@ static struct text data_value(const struct dns_job *job, enum dns_type type, yyj
     struct arena *arena = job->arena;
     if (type == DNS_SRV) {
         return arena_print(arena, "%llu %llu %.*s",
-                           (unsigned long long)provider_json_number(
-                               provider_json_member(data, "weight"), UINT16_MAX, 0),
-                           (unsigned long long)provider_json_number(
-                               provider_json_member(data, "port"), UINT16_MAX, 0),
-                           TEXT_ARGS(provider_json_member_text(arena, data, "target")));
+                           (unsigned long long)cloud_json_number(
+                               cloud_json_member(data, "weight"), UINT16_MAX, 0),
+                           (unsigned long long)cloud_json_number(
+                               cloud_json_member(data, "port"), UINT16_MAX, 0),
+                           TEXT_ARGS(cloud_json_member_text(arena, data, "target")));
     }
     return arena_print(
         arena, "%llu %.*s \"%.*s\"",
-        (unsigned long long)provider_json_number(provider_json_member(data, "flags"), UINT8_MAX, 0),
-        TEXT_ARGS(provider_json_member_text(arena, data, "tag")),
-        TEXT_ARGS(provider_json_member_text(arena, data, "value")));
+        (unsigned long long)cloud_json_number(cloud_json_member(data, "flags"), UINT8_MAX, 0),
+        TEXT_ARGS(cloud_json_member_text(arena, data, "tag")),
+        TEXT_ARGS(cloud_json_member_text(arena, data, "value")));
 }
 
 static bool read_record(const struct dns_job *job, yyjson_val *value,
@@ -135,23 +135,23 @@ static bool read_record(const struct dns_job *job, yyjson_val *value,
     struct arena *arena = job->arena;
     struct dns_found *found = &record->found;
     *record = (struct provider_record){0};
-    if (!dns_type_from_name(provider_json_member_text(arena, value, "type"), &found->type)) {
+    if (!dns_type_from_name(cloud_json_member_text(arena, value, "type"), &found->type)) {
         return false;
     }
     if (!dns_type_has_rdata(found->type)) return false;
-    found->provider_id = provider_json_member_text(arena, value, "id");
-    struct text name = provider_json_member_text(arena, value, "name");
+    found->provider_id = cloud_json_member_text(arena, value, "id");
+    struct text name = cloud_json_member_text(arena, value, "name");
     if (!dns_name_split(name, job->zone, &found->owner)) return false;
-    found->ttl = (uint32_t)provider_json_number(provider_json_member(value, "ttl"), UINT32_MAX, 0);
-    found->proxied = yyjson_get_bool(provider_json_member(value, "proxied"));
-    yyjson_val *data = provider_json_member(value, "data");
+    found->ttl = (uint32_t)cloud_json_number(cloud_json_member(value, "ttl"), UINT32_MAX, 0);
+    found->proxied = yyjson_get_bool(cloud_json_member(value, "proxied"));
+    yyjson_val *data = cloud_json_member(value, "data");
     bool has_data = (found->type == DNS_SRV || found->type == DNS_CAA) && yyjson_is_obj(data);
     found->value = has_data ? data_value(job, found->type, data)
-                            : provider_json_member_text(arena, value, "content");
-    yyjson_val *priority = provider_json_member(value, "priority");
-    if (priority == NULL) priority = provider_json_member(data, "priority");
+                            : cloud_json_member_text(arena, value, "content");
+    yyjson_val *priority = cloud_json_member(value, "priority");
+    if (priority == NULL) priority = cloud_json_member(data, "priority");
     if (found->type == DNS_MX || found->type == DNS_SRV) {
-        found->priority = (uint16_t)provider_json_number(priority, UINT16_MAX, 0);
+        found->priority = (uint16_t)cloud_json_number(priority, UINT16_MAX, 0);
     }
     char *out = found->type == DNS_TXT ? arena_alloc(arena, 4 * found->value.bytes + 16) : NULL;
     struct text normal;

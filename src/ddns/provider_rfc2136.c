@@ -20,7 +20,7 @@
 
 #include "core/address.h"
 #include "ddns/dns_transfer.h"
-#include "ddns/provider_json.h"
+#include "cloud/cloud_json.h"
 #include "ddns/provider_rfc2136_refusal.h"
 
 enum {
@@ -451,12 +451,12 @@ static bool rfc2136_check(struct text credentials, struct text *field, struct te
 {
     struct arena arena;
     arena_init(&arena, CHECK_ARENA_BYTES_MAX);
-    yyjson_val *root = provider_json_read(&arena, credentials);
-    struct text key_name = provider_json_member_text(&arena, root, "key_name");
-    struct text secret = provider_json_member_text(&arena, root, "secret");
-    struct text algorithm = provider_json_member_text(&arena, root, "algorithm");
+    yyjson_val *root = cloud_json_read(&arena, credentials);
+    struct text key_name = cloud_json_member_text(&arena, root, "key_name");
+    struct text secret = cloud_json_member_text(&arena, root, "secret");
+    struct text algorithm = cloud_json_member_text(&arena, root, "algorithm");
     if (algorithm.bytes == 0) algorithm = TEXT("hmac-sha256");
-    bool has_server = is_server(provider_json_member_text(&arena, root, "server"));
+    bool has_server = is_server(cloud_json_member_text(&arena, root, "server"));
     struct dns_tsig_key key;
     bool has_key = dns_tsig_key_init(&key, key_name, algorithm, secret, reason);
     dns_tsig_key_wipe(&key);

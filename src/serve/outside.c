@@ -12,6 +12,7 @@ enum { CALL_BYTES_MAX = 1 << 20, SENDS_AT_ONCE = 8 };
 /* A call that waits for its time, or for its answer. */
 struct asked {
     struct serve *serve;
+    enum message_name done;   /* what its answer is called */
     struct outside_call call; /* a copy; once sent, only what the answer echoes is looked at */
     struct arena arena;       /* of its texts */
     uv_timer_t delay;
@@ -32,7 +33,8 @@ static void delay_closed(uv_handle_t *handle)
     asked_free(handle->data);
 }
 
-static struct asked *asked_new(struct serve *serve, const struct outside_call *call)
+static struct asked *asked_new(struct serve *serve, enum message_name done,
+                               const struct outside_call *call)
 {
     struct asked *asked = calloc(1, sizeof *asked);
     if (asked == NULL) return NULL;
@@ -44,6 +46,7 @@ static struct asked *asked_new(struct serve *serve, const struct outside_call *c
         return NULL;
     }
     asked->serve = serve;
+    asked->done = done;
     asked->call = *copy;
     asked->next = serve->asked;
     asked->link = &serve->asked;
@@ -61,7 +64,7 @@ static void post_answer(struct asked *asked, struct outside_answer *answer)
     answer->memo = asked->call.memo;
     asked->serve->outside.open--;
     if (answer->fault != FAULT_NONE) asked->serve->outside.faults++;
-    if (!serve_post(asked->serve, MESSAGE_ask_done, answer) && !asked->serve->is_stopping) {
+    if (!serve_post(asked->serve, asked->done, answer) && !asked->serve->is_stopping) {
         /* The task stays in processing until the next start takes it up again. */
         log_line(LOG_ERROR, "no room for an answer from outside",
                  LOG_ID("task_id", asked->call.task_id), LOG_END);
@@ -165,9 +168,10 @@ static void send_soon(struct serve *serve, struct asked *asked)
     serve->unsent_last = asked;
 }
 
-static void ask(struct serve *serve, const struct outside_call *call)
+/* Each actor that asks has a message of its own, so that the answer finds back to it. */
+static void ask(struct serve *serve, enum message_name done, const struct outside_call *call)
 {
-    struct asked *asked = asked_new(serve, call);
+    struct asked *asked = asked_new(serve, done, call);
     if (asked == NULL) {
         log_line(LOG_ERROR, "no memory for a call", LOG_ID("task_id", call->task_id), LOG_END);
     } else if (call->delay_ms == 0) {
@@ -276,7 +280,7 @@ void outside_deliver(struct serve *serve, const struct message *message)
 {
     switch (message->name) {
     case MESSAGE_reply: serve_answer(serve, message->contents); break;
-    case MESSAGE_ask: ask(serve, message->contents); break;
+    case MESSAGE_ask: ask(serve, MESSAGE_ask_done, message->contents); break;
     case MESSAGE_hash: hash(serve, message->contents); break;
     case MESSAGE_wake: wake(serve, message->contents); break;
     default: break;

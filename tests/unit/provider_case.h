@@ -7,7 +7,7 @@
 #include "unit.h"
 
 #include "ddns/provider.h"
-#include "ddns/provider_json.h"
+#include "cloud/cloud_json.h"
 
 enum { PLAY_ARENA_BYTES_MAX = 4 * 1024 * 1024 };
 

@@ -42,7 +42,7 @@ static void test_body(void)
     play_start(&p);
     CHECK(play_is_sent(&p, "POST", "https://x.test/"));
     CHECK_TEXT(p.call.http.body, " {\"v\":\"a\\\"b\\\\c\\u000ad\\\",\\\"x\\\":\\\"\",\"n\":600}");
-    CHECK(provider_json_read(p.job.arena, p.call.http.body) != NULL);
+    CHECK(cloud_json_read(p.job.arena, p.call.http.body) != NULL);
     CHECK_TEXT(play_header(&p, "content-type"), "application/json");
     play_end(&p);
 

@@ -314,8 +314,8 @@ static void test_long_txt(void)
     p.job.type = DNS_TXT;
     p.job.value = (struct text){value, sizeof(value)};
     listed(&p, LIST(""));
-    yyjson_val *body = provider_json_read(p.job.arena, p.call.http.body);
-    struct text content = provider_json_member_text(p.job.arena, body, "content");
+    yyjson_val *body = cloud_json_read(p.job.arena, p.call.http.body);
+    struct text content = cloud_json_member_text(p.job.arena, body, "content");
     CHECK(content.bytes == 600 + 2 + 2 * 3);
     CHECK(content.data[256] == '"' && content.data[258] == '"' &&
           content.data[content.bytes - 1] == '"');

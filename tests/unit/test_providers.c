@@ -4,7 +4,7 @@
 
 #include <sodium.h>
 
-#include "ddns/signer.h"
+#include "cloud/signer.h"
 
 enum { FILE_BYTES_MAX = 4 * 1024 * 1024, VECTOR_ARENA_BYTES_MAX = 64 * 1024 * 1024 };
 
@@ -20,8 +20,8 @@ static yyjson_val *vectors_of(const char *service)
     char *data = arena_alloc(&vectors_arena, FILE_BYTES_MAX);
     size_t bytes = fread(data, 1, FILE_BYTES_MAX, file);
     fclose(file);
-    yyjson_val *root = provider_json_read(&vectors_arena, (struct text){data, bytes});
-    yyjson_val *vectors = provider_json_member(root, "vectors");
+    yyjson_val *root = cloud_json_read(&vectors_arena, (struct text){data, bytes});
+    yyjson_val *vectors = cloud_json_member(root, "vectors");
     CHECK(yyjson_arr_size(vectors) > 0);
     return vectors;
 }
@@ -39,13 +39,13 @@ static yyjson_val *at(yyjson_val *value, const char *path)
 
 static struct text text_at(yyjson_val *value, const char *path)
 {
-    return provider_json_text(&vectors_arena, at(value, path));
+    return cloud_json_text(&vectors_arena, at(value, path));
 }
 
 static void print_id(yyjson_val *vector, unsigned failed_before)
 {
     if (unit_failed_count == failed_before) return;
-    printf("    in vector %s\n", yyjson_get_str(provider_json_member(vector, "id")));
+    printf("    in vector %s\n", yyjson_get_str(cloud_json_member(vector, "id")));
 }
 
 /* ---- ACS3 ---- */
@@ -61,15 +61,15 @@ static void check_signature(yyjson_val *vector)
     yyjson_val *key, *value;
     yyjson_obj_foreach(at(vector, "input.query"), index, size, key, value)
     {
-        query[query_count++] = (struct signer_field){provider_json_text(&vectors_arena, key),
-                                                     provider_json_text(&vectors_arena, value)};
+        query[query_count++] = (struct signer_field){cloud_json_text(&vectors_arena, key),
+                                                     cloud_json_text(&vectors_arena, value)};
     }
     yyjson_obj_foreach(at(vector, "expect.http.headers"), index, size, key, value)
     {
-        struct text name = provider_json_text(&vectors_arena, key);
+        struct text name = cloud_json_text(&vectors_arena, key);
         if (text_equal(name, TEXT("authorization"))) continue;
         headers[header_count++] =
-            (struct signer_field){name, provider_json_text(&vectors_arena, value)};
+            (struct signer_field){name, cloud_json_text(&vectors_arena, value)};
     }
     struct signer_request request = {
         .scheme = SIGNER_ACS3,
@@ -102,14 +102,14 @@ static void check_capture(yyjson_val *vector)
     yyjson_obj_foreach(at(vector, "input.params"), index, size, key, value)
     {
         if (has_form) break;
-        query[query_count++] = (struct signer_field){provider_json_text(&vectors_arena, key),
-                                                     provider_json_text(&vectors_arena, value)};
+        query[query_count++] = (struct signer_field){cloud_json_text(&vectors_arena, key),
+                                                     cloud_json_text(&vectors_arena, value)};
     }
     struct text authorization = TEXT("");
     yyjson_arr_foreach(at(vector, "expect.http.headers"), index, size, pair)
     {
-        struct text name = provider_json_text(&vectors_arena, yyjson_arr_get(pair, 0));
-        struct text field = provider_json_text(&vectors_arena, yyjson_arr_get(pair, 1));
+        struct text name = cloud_json_text(&vectors_arena, yyjson_arr_get(pair, 0));
+        struct text field = cloud_json_text(&vectors_arena, yyjson_arr_get(pair, 1));
         if (text_equal(name, TEXT("Authorization"))) authorization = field;
         bool is_signed =
             !text_equal(name, TEXT("Authorization")) && !text_equal(name, TEXT("Content-Length"));
@@ -156,7 +156,7 @@ static void check_sent_as(const struct play *p, yyjson_val *vector)
     yyjson_obj_foreach(at(vector, "expect.http.headers"), index, size, key, value)
     {
         CHECK(text_equal(play_header(p, yyjson_get_str(key)),
-                         provider_json_text(&vectors_arena, value)));
+                         cloud_json_text(&vectors_arena, value)));
     }
 }
 
@@ -195,16 +195,16 @@ static struct http_result response_of(yyjson_val *vector)
 {
     yyjson_val *response = at(vector, "input.response");
     struct http_result result = {
-        .status = (unsigned)provider_json_number(provider_json_member(response, "status"), 999, 0),
+        .status = (unsigned)cloud_json_number(cloud_json_member(response, "status"), 999, 0),
         .body = text_at(response, "body"),
         .retry_after_ms = -1,
         .date_ms = 1772352550000 + 3600000,
     };
-    yyjson_val *body = provider_json_member(response, "body_json");
+    yyjson_val *body = cloud_json_member(response, "body_json");
     if (body != NULL) result.body = text_of(yyjson_val_write(body, YYJSON_WRITE_NOFLAG, NULL));
-    uint64_t number = provider_json_number(at(response, "headers.retry-after"), UINT32_MAX, 0);
+    uint64_t number = cloud_json_number(at(response, "headers.retry-after"), UINT32_MAX, 0);
     if (number > 0) result.retry_after_ms = (int64_t)number * 1000;
-    number = provider_json_number(at(response, "headers.x-acs-retry-after"), UINT32_MAX, 0);
+    number = cloud_json_number(at(response, "headers.x-acs-retry-after"), UINT32_MAX, 0);
     if (number > 0) result.retry_after_ms = (int64_t)number;
     return result;
 }
@@ -312,12 +312,12 @@ static void check_cloudflare_request(yyjson_val *vector)
         CHECK_TEXT(play_header(&p, name), yyjson_get_str(yyjson_arr_get(pair, 1)));
     }
     yyjson_val *wanted = at(vector, "expect.http.body_json");
-    yyjson_val *body = provider_json_read(&vectors_arena, p.call.http.body);
+    yyjson_val *body = cloud_json_read(&vectors_arena, p.call.http.body);
     CHECK(wanted == NULL ? p.call.http.body.bytes == 0 : yyjson_equals(wanted, body));
 
     struct text reply =
         text_of(yyjson_val_write(at(vector, "input.reply"), YYJSON_WRITE_NOFLAG, NULL));
-    unsigned status = (unsigned)provider_json_number(at(vector, "input.reply_status"), 999, 200);
+    unsigned status = (unsigned)cloud_json_number(at(vector, "input.reply_status"), 999, 200);
     play_answer(&p, status, reply.data);
     if (status == 403) {
         CHECK(play_is_ended(&p, CLASS_AUTH));
@@ -393,12 +393,12 @@ static void check_update(yyjson_val *vector)
     p.job.nonce[1] = (uint8_t)id;
     p.job.now_ms = yyjson_get_uint(at(vector, "input.time")) * 1000;
     p.job.zone = text_at(vector, "input.zone");
-    p.job.owner = provider_json_text(&vectors_arena, yyjson_arr_get(first, 1));
+    p.job.owner = cloud_json_text(&vectors_arena, yyjson_arr_get(first, 1));
     p.job.action = is_add ? DNS_PUSH : DNS_REMOVE;
     if (is_add) p.job.ttl = (uint32_t)yyjson_get_uint(yyjson_arr_get(final, 2));
-    dns_type_from_name(provider_json_text(&vectors_arena, yyjson_arr_get(final, is_add ? 3 : 2)),
+    dns_type_from_name(cloud_json_text(&vectors_arena, yyjson_arr_get(final, is_add ? 3 : 2)),
                        &p.job.type);
-    p.job.value = provider_json_text(&vectors_arena, yyjson_arr_get(final, is_add ? 4 : 3));
+    p.job.value = cloud_json_text(&vectors_arena, yyjson_arr_get(final, is_add ? 4 : 3));
     play_start(&p);
 
     char hex[2048] = "";

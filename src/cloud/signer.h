@@ -8,8 +8,8 @@
  * letters, sorted by the signer), sign, send exactly what was signed and result.authorization.
  *
  * The secret is only read; nothing derived from it stays in the arena but the signature. */
-#ifndef HOMEPORT_DDNS_SIGNER_H
-#define HOMEPORT_DDNS_SIGNER_H
+#ifndef HOMEPORT_CLOUD_SIGNER_H
+#define HOMEPORT_CLOUD_SIGNER_H
 
 #include "core/arena.h"
 

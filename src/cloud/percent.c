@@ -1,4 +1,4 @@
-#include "ddns/percent.h"
+#include "cloud/percent.h"
 
 static bool is_unreserved(char c)
 {

@@ -1,8 +1,8 @@
 /* Percent-encoding by RFC 3986, the one that every signed or templated request here uses: letters,
  * digits and - _ . ~ stay, every other byte becomes %XX with capital digits. A blank is %20, never
  * "+". */
-#ifndef HOMEPORT_DDNS_PERCENT_H
-#define HOMEPORT_DDNS_PERCENT_H
+#ifndef HOMEPORT_CLOUD_PERCENT_H
+#define HOMEPORT_CLOUD_PERCENT_H
 
 #include "core/arena.h"
 

@@ -1,10 +1,10 @@
 /* See signer.h. The four schemes are compared column by column in the protocols page on signing. */
-#include "ddns/signer.h"
+#include "cloud/signer.h"
 
 #include <assert.h>
 #include <sodium.h>
 
-#include "ddns/percent.h"
+#include "cloud/percent.h"
 
 struct scheme_words {
     struct text algorithm;

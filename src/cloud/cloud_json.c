@@ -1,4 +1,4 @@
-#include "ddns/provider_json.h"
+#include "cloud/cloud_json.h"
 
 static void *json_alloc(void *context, size_t bytes)
 {
@@ -27,7 +27,7 @@ static yyjson_alc json_memory(struct arena *arena)
         .malloc = json_alloc, .realloc = json_realloc, .free = json_free, .ctx = arena};
 }
 
-yyjson_val *provider_json_read(struct arena *arena, struct text t)
+yyjson_val *cloud_json_read(struct arena *arena, struct text t)
 {
     if (t.bytes == 0) return NULL;
     yyjson_alc memory = json_memory(arena);
@@ -37,12 +37,12 @@ yyjson_val *provider_json_read(struct arena *arena, struct text t)
     return yyjson_doc_get_root(doc);
 }
 
-yyjson_val *provider_json_member(yyjson_val *object, const char *name)
+yyjson_val *cloud_json_member(yyjson_val *object, const char *name)
 {
     return yyjson_obj_get(object, name);
 }
 
-struct text provider_json_text(struct arena *arena, yyjson_val *value)
+struct text cloud_json_text(struct arena *arena, yyjson_val *value)
 {
     if (yyjson_is_str(value)) return (struct text){yyjson_get_str(value), yyjson_get_len(value)};
     if (yyjson_is_uint(value)) {
@@ -51,12 +51,12 @@ struct text provider_json_text(struct arena *arena, yyjson_val *value)
     return TEXT("");
 }
 
-struct text provider_json_member_text(struct arena *arena, yyjson_val *object, const char *name)
+struct text cloud_json_member_text(struct arena *arena, yyjson_val *object, const char *name)
 {
-    return provider_json_text(arena, yyjson_obj_get(object, name));
+    return cloud_json_text(arena, yyjson_obj_get(object, name));
 }
 
-uint64_t provider_json_number(yyjson_val *value, uint64_t max, uint64_t otherwise)
+uint64_t cloud_json_number(yyjson_val *value, uint64_t max, uint64_t otherwise)
 {
     uint64_t number;
     if (yyjson_is_uint(value)) {
@@ -70,7 +70,7 @@ uint64_t provider_json_number(yyjson_val *value, uint64_t max, uint64_t otherwis
     return otherwise;
 }
 
-yyjson_mut_doc *provider_json_begin(struct arena *arena)
+yyjson_mut_doc *cloud_json_begin(struct arena *arena)
 {
     yyjson_alc memory = json_memory(arena);
     yyjson_mut_doc *doc = yyjson_mut_doc_new(&memory);
@@ -78,19 +78,19 @@ yyjson_mut_doc *provider_json_begin(struct arena *arena)
     return doc;
 }
 
-void provider_json_put_text(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name,
+void cloud_json_put_text(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name,
                             struct text t)
 {
     yyjson_mut_obj_add_strn(doc, object, name, t.data == NULL ? "" : t.data, t.bytes);
 }
 
-void provider_json_put_number(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name,
+void cloud_json_put_number(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name,
                               uint64_t number)
 {
     yyjson_mut_obj_add_uint(doc, object, name, number);
 }
 
-struct text provider_json_end(struct arena *arena, yyjson_mut_doc *doc)
+struct text cloud_json_end(struct arena *arena, yyjson_mut_doc *doc)
 {
     yyjson_alc memory = json_memory(arena);
     size_t bytes = 0;
