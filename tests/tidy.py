@@ -35,7 +35,7 @@ PRODUCTS = {"account", "audit", "ddns", "task"}
 INCLUDES = {
     "core": {"core", "store"},
     "store": {"store", "core"},
-    "account": {"account", "core"},
+    "account": {"account", "cloud", "core"},
     "audit": {"audit", "core"},
     "cloud": {"cloud", "core"},
     "ddns": {"ddns", "task", "cloud", "core"},
@@ -53,7 +53,8 @@ ONLY_HEADERS = {("core", "store"): {"store/store.h"}, ("store", "core"): {"core/
 LIBRARIES = {
     "uv.h": {"edge", "serve", "cli"},
     "curl/": {"edge"},
-    "bearssl": {"edge"},
+    "bearssl_hmac": {"edge", "account"},  # SHA-1, which libsodium has not: for codes of a second factor
+    "bearssl.h": {"edge"},
     "llhttp.h": {"edge"},
     "lmdb.h": {"store"},
 }

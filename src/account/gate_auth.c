@@ -29,6 +29,7 @@ struct auth_cache {
     uint8_t hash_key[crypto_shorthash_KEYBYTES];
     struct token_key token_key;
     const struct secrets *secrets; /* whose key token_key is */
+    uint32_t mfa_roles;            /* a bit for each role that must have a second factor */
     unsigned mask;
     uint64_t *hashes; /* 0: free */
     struct auth_entry *entries;
@@ -61,6 +62,15 @@ void auth_cache_free(struct auth_cache *cache)
     free(cache->hashes);
     sodium_memzero(cache, sizeof *cache);
     free(cache);
+}
+
+void auth_cache_require_mfa(struct auth_cache *cache, struct text roles)
+{
+    cache->mfa_roles = 0;
+    while (roles.bytes > 0 && roles.data != NULL) {
+        uint32_t role = choice_number(&role_choice, text_cut(&roles, '\n'));
+        if (role != 0) cache->mfa_roles |= 1u << role;
+    }
 }
 
 /* ---- the headers ---------------------------------------------------------------------------------- */
@@ -98,7 +108,8 @@ static enum err credential_of(struct text authorization, struct text x_api_key,
 
 /* ---- full verification ---------------------------------------------------------------------------- */
 
-static enum err user_check(const struct reader *snapshot, struct caller *caller)
+static enum err user_check(const struct auth_cache *cache, const struct reader *snapshot,
+                           struct caller *caller)
 {
     struct user user;
     enum err e = user_get(snapshot, caller->user_id, &user);
@@ -106,11 +117,12 @@ static enum err user_check(const struct reader *snapshot, struct caller *caller)
     if (e != OK) return e;
     if (!user.is_active) return ERR_USER_INACTIVE;
     caller->role = user.role;
+    caller->must_enroll = !user.mfa_enabled && (cache->mfa_roles >> user.role & 1) != 0;
     return OK;
 }
 
-static enum err session_check(const struct reader *snapshot, uint64_t now_ms,
-                              struct auth_entry *entry)
+static enum err session_check(const struct auth_cache *cache, const struct reader *snapshot,
+                              uint64_t now_ms, struct auth_entry *entry)
 {
     struct session session;
     enum err e = session_get(snapshot, entry->caller.session_id, &session);
@@ -119,7 +131,7 @@ static enum err session_check(const struct reader *snapshot, uint64_t now_ms,
     if (session.user_id != entry->caller.user_id) return ERR_TOKEN_REVOKED;
     if (session.expires_at <= now_ms) return ERR_TOKEN_EXPIRED;
     if (session.expires_at < entry->expires_ms) entry->expires_ms = session.expires_at;
-    return user_check(snapshot, &entry->caller);
+    return user_check(cache, snapshot, &entry->caller);
 }
 
 /* The parts of hp_<id>_<secret>. The secret is the rest: it may hold underscores. */
@@ -131,8 +143,8 @@ static bool key_parts(struct text credential, uint64_t *id, struct text *secret)
     return rest.bytes > 0 && text_to_u64(digits, INT64_MAX, id) && *id != 0;
 }
 
-static enum err key_check(const struct reader *snapshot, uint64_t now_ms, struct text credential,
-                          struct auth_entry *entry)
+static enum err key_check(const struct auth_cache *cache, const struct reader *snapshot,
+                          uint64_t now_ms, struct text credential, struct auth_entry *entry)
 {
     struct api_key key;
     struct text secret;
@@ -152,7 +164,7 @@ static enum err key_check(const struct reader *snapshot, uint64_t now_ms, struct
     };
     entry->expires_ms = key.expires_at != 0 ? key.expires_at : UINT64_MAX;
     if (key.last_used_at > entry->noted_ms) entry->noted_ms = key.last_used_at;
-    e = user_check(snapshot, &entry->caller);
+    e = user_check(cache, snapshot, &entry->caller);
     return e == ERR_TOKEN_REVOKED ? ERR_KEY_INVALID : e;
 }
 
@@ -174,7 +186,7 @@ static enum err token_check(struct auth_cache *cache, const struct reader *snaps
         .rights = UINT32_MAX,
     };
     entry->expires_ms = claims.expires_ms;
-    return session_check(snapshot, now_ms, entry);
+    return session_check(cache, snapshot, now_ms, entry);
 }
 
 /* ---- the cache ------------------------------------------------------------------------------------ */
@@ -275,7 +287,7 @@ static enum err check_anew(struct auth_cache *cache, const struct reader *snapsh
 {
     struct auth_entry fresh = {.generation = generation, .bytes = credential.bytes};
     enum err e = is_key(credential)
-                     ? key_check(snapshot, now_ms, credential, &fresh)
+                     ? key_check(cache, snapshot, now_ms, credential, &fresh)
                      : token_check(cache, snapshot, now_ms, secrets, credential, &fresh);
     if (e != OK) return e;
     *caller = fresh.caller;
@@ -302,8 +314,8 @@ static enum err check(struct auth_cache *cache, const struct reader *snapshot, u
         return check_anew(cache, snapshot, generation, now_ms, secrets, credential, hash, caller);
     }
     if (entry->generation != generation) {
-        enum err e = is_key(credential) ? key_check(snapshot, now_ms, credential, entry)
-                                        : session_check(snapshot, now_ms, entry);
+        enum err e = is_key(credential) ? key_check(cache, snapshot, now_ms, credential, entry)
+                                        : session_check(cache, snapshot, now_ms, entry);
         if (e != OK) {
             entry_forget(cache, entry);
             return e;
@@ -362,6 +374,7 @@ static enum role role_needed(enum access access)
     case ACCESS_ADMIN: return role_admin;
     case ACCESS_SUPER: return role_super_admin;
     case ACCESS_PUBLIC:
+    case ACCESS_OPTIONAL:
     case ACCESS_METRICS:
     case ACCESS_DYNDNS:
     case ACCESS_USER: break;
@@ -369,11 +382,24 @@ static enum role role_needed(enum access access)
     return role_user;
 }
 
+/* What somebody may do whose role asks for a second factor that is not there yet: set one up, or leave. */
+static bool is_open_without_mfa(const struct route *route)
+{
+    static const struct text open[] = {TEXT_INIT("mfa_enroll"), TEXT_INIT("mfa_confirm"),
+                                       TEXT_INIT("user_me"), TEXT_INIT("profile_show"),
+                                       TEXT_INIT("user_logout")};
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
+        if (text_equal(route->operation, open[i])) return true;
+    }
+    return false;
+}
+
 enum err access_check(const struct caller *caller, const struct route *route)
 {
-    if (route->access == ACCESS_PUBLIC || route->access == ACCESS_METRICS) return OK;
+    if (route->access < ACCESS_DYNDNS) return OK;
     if (caller->user_id == 0) return ERR_NOT_SIGNED_IN;
     if (caller->role < role_needed(route->access)) return ERR_FORBIDDEN;
+    if (caller->must_enroll && !is_open_without_mfa(route)) return ERR_MFA_ENROLL;
 
     /* A GET of the turn lane changes things too: /nic/update. A family of its own (SCOPE_none) is only
      * opened by the words that open all families. */

@@ -19,6 +19,8 @@ struct auth_cache;
 
 /* capacity: a power of two, 8 at least; about 600 bytes each. NULL when memory is short. */
 struct auth_cache *auth_cache_new(unsigned capacity);
+/* Roles, one a line, that must have a second factor. Before the first check. */
+void auth_cache_require_mfa(struct auth_cache *cache, struct text roles);
 void auth_cache_free(struct auth_cache *cache);
 
 /* The headers' values are as sent, empty when absent. OK: *caller is filled in. Else:

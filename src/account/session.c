@@ -1,6 +1,7 @@
 #include "account/session.h"
 
 #include "account/account.h"
+#include "account/device.h"
 #include "account/token.h"
 #include "core/listing.h"
 #include "core/log.h"
@@ -23,10 +24,12 @@ static enum err tokens_make(struct step *s, const struct session *session, const
 {
     struct token_key key;
     uint64_t issued_s = session->refreshed_at / 1000;
+    uint64_t access_ttl =
+        session->is_device ? s->config->auth_device_ttl : s->config->auth_access_ttl;
     struct token_claims claims = {
         .user_id = user->id,
         .issued_ms = issued_s * 1000,
-        .expires_ms = (issued_s + s->config->auth_access_ttl) * 1000,
+        .expires_ms = (issued_s + access_ttl) * 1000,
         .token_id = session->refresh_id,
         .type = TOKEN_ACCESS,
         .role = user->role,
@@ -42,7 +45,7 @@ static enum err tokens_make(struct step *s, const struct session *session, const
     };
     claims.type = TOKEN_REFRESH;
     claims.expires_ms = (issued_s + s->config->auth_refresh_ttl) * 1000;
-    tokens->refresh_token = token_make(&key, &claims, s->arena);
+    if (!session->is_device) tokens->refresh_token = token_make(&key, &claims, s->arena);
     token_key_wipe(&key);
     return arena_overflowed(s->arena) ? ERR_OVERLOADED : OK;
 }
@@ -54,7 +57,8 @@ static void session_renew(struct step *s, struct session *session, struct text i
     session->previous_id = session->refresh_id;
     session->refresh_id = step_id(s);
     session->refreshed_at = s->now_ms;
-    session->expires_at = s->now_ms + s->config->auth_refresh_ttl * 1000;
+    session->expires_at = s->now_ms + 1000 * (session->is_device ? s->config->auth_device_ttl
+                                                                 : s->config->auth_refresh_ttl);
     session->ip = account_text_cut(ip, IP_BYTES_MAX);
     session->user_agent = account_text_cut(user_agent, USER_AGENT_BYTES_MAX);
 }
@@ -73,14 +77,27 @@ static void remove_stale(struct step *s, uint64_t user_id)
     walk_end(&walk);
 }
 
-enum err session_open(struct step *s, const struct user *user, struct text ip,
+enum err session_open(struct step *s, const struct user *user, bool is_device, struct text ip,
                       struct text user_agent, struct tokens *tokens)
 {
-    struct session session = {.id = step_id(s), .user_id = user->id, .created_at = s->now_ms};
+    struct session session = {
+        .id = step_id(s), .user_id = user->id, .is_device = is_device, .created_at = s->now_ms};
     remove_stale(s, user->id);
     session_renew(s, &session, ip, user_agent);
     session_put(s, &session);
     return tokens_make(s, &session, user, tokens);
+}
+
+enum err session_continue(struct step *s, struct session *session, const struct call *call,
+                          struct tokens *tokens)
+{
+    struct user user;
+    enum err e = user_get(&s->read, session->user_id, &user);
+    if (e != OK) return e == ERR_NOT_FOUND ? ERR_TOKEN_REVOKED : e;
+    if (!user.is_active) return ERR_USER_INACTIVE;
+    session_renew(s, session, call->ip, call->user_agent);
+    session_put(s, session);
+    return tokens_make(s, session, &user, tokens);
 }
 
 /* Bounded by the sessions the user has; when they do not fit into the step, it is refused as a whole. */
@@ -150,6 +167,7 @@ enum err user_refresh(struct step *s, const struct call *call, struct reply *rep
 {
     const struct refresh_input *in = call->body;
     struct tokens tokens;
+    if (in->refresh_token.bytes == 0) return device_refresh(s, call, reply);
     enum err e = session_refresh(s, call, in->refresh_token, &tokens);
     if (e == ERR_REFRESH_REUSED) {
         /* An error for the caller, but a change that must be kept: so this is not a refusal. */

@@ -11,9 +11,14 @@
 
 #include "core/step.h"
 
-/* Signs a user in; *tokens is in the step's arena. */
-enum err session_open(struct step *s, const struct user *user, struct text ip,
+/* Signs a user in; *tokens is in the step's arena. A device gets one long-lived access token and no refresh
+ * token: it renews the one it has. */
+enum err session_open(struct step *s, const struct user *user, bool is_device, struct text ip,
                       struct text user_agent, struct tokens *tokens);
+
+/* A new token for a device that is signed in. */
+enum err session_continue(struct step *s, struct session *session, const struct call *call,
+                          struct tokens *tokens);
 
 /* A new pair for a refresh token. After ERR_REFRESH_REUSED the step must be kept, not refused: it ends the
  * sign-in. */

@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+#include "account/device.h"
+#include "account/mfa.h"
 #include "account/password.h"
 #include "account/session.h"
 #include "core/actor.h"
@@ -113,7 +115,7 @@ enum err login_may_try(struct step *s, struct text ip)
 }
 
 enum err login_ask(struct step *s, const struct call *call, enum hash_purpose purpose,
-                   struct text account, struct text password)
+                   struct text account, struct text password, struct text totp)
 {
     struct user user;
     enum err e = login_may_try(s, call->ip);
@@ -125,6 +127,7 @@ enum err login_ask(struct step *s, const struct call *call, enum hash_purpose pu
     struct hash_call ask = {
         .purpose = purpose,
         .password = password,
+        .totp = totp,
         .expected = is_known ? user.password_hash : password_dummy(s->config, s->arena),
         .user_id = is_known ? user.id : 0,
     };
@@ -134,8 +137,19 @@ enum err login_ask(struct step *s, const struct call *call, enum hash_purpose pu
 enum err user_login(struct step *s, const struct call *call, struct reply *reply)
 {
     const struct login_input *in = call->body;
-    (void)reply;
-    return login_ask(s, call, hash_purpose_login, in->account, in->password);
+    struct field_errors errors = {.arena = s->arena};
+    if (in->device_id.bytes > 0 && in->account.bytes == 0 && in->password.bytes == 0)
+        return device_login(s, call, reply);
+    if (in->account.bytes == 0) field_errors_add(&errors, TEXT("account"), TEXT("is missing"));
+    if (in->password.bytes == 0) field_errors_add(&errors, TEXT("password"), TEXT("is missing"));
+    if (in->device_id.bytes > 0)
+        field_errors_add(&errors, TEXT("device_id"),
+                         TEXT("stands instead of account and password"));
+    if (errors.count > 0) {
+        reply_error(reply, ERR_INVALID, &errors, call->request_id);
+        return ERR_INVALID;
+    }
+    return login_ask(s, call, hash_purpose_login, in->account, in->password, in->totp);
 }
 
 enum err login_failed(struct account *self, struct step *s, const struct hash_answer *answer)
@@ -162,11 +176,14 @@ enum err login_done(struct account *self, struct step *s, const struct hash_answ
     if (!user.is_active) return ERR_USER_INACTIVE; /* told only to who knows the password */
 
     s->caller.user_id = user.id;
+    e = mfa_check(s, &user, answer->totp);
+    if (e == ERR_MFA_WRONG) return login_failed(self, s, answer) == ERR_TOO_MANY ? ERR_TOO_MANY : e;
+    if (e != OK) return e;
     if (answer->hash.bytes > 0) { /* the settings have changed since it was made */
         user.password_hash = answer->hash;
         user_put(s, &user);
     }
-    return session_open(s, &user, answer->ip, answer->user_agent, tokens);
+    return session_open(s, &user, false, answer->ip, answer->user_agent, tokens);
 }
 
 static enum err account_made(struct step *s, const struct hash_answer *answer,
@@ -189,7 +206,7 @@ static enum err account_made(struct step *s, const struct hash_answer *answer,
     user.id = step_id(s);
     s->caller.user_id = user.id;
     user_put(s, &user);
-    return session_open(s, &user, answer->ip, answer->user_agent, tokens);
+    return session_open(s, &user, false, answer->ip, answer->user_agent, tokens);
 }
 
 static enum err answered(struct account *self, struct step *s, const struct hash_answer *answer,

@@ -16,8 +16,8 @@ enum err hash_ask(struct step *s, const struct call *call, struct hash_call *ask
 enum err login_may_try(struct step *s, struct text ip);
 /* LATER: the password is being verified against that account's, or against nobody's. */
 enum err login_ask(struct step *s, const struct call *call, enum hash_purpose purpose,
-                   struct text account, struct text password);
-/* Signs in who has the right password. */
+                   struct text account, struct text password, struct text totp);
+/* Signs in who has the right password, and the second factor where there is one. */
 enum err login_done(struct account *self, struct step *s, const struct hash_answer *answer,
                     struct tokens *tokens);
 /* Counts a wrong password; what to answer. */

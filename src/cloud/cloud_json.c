@@ -79,13 +79,13 @@ yyjson_mut_doc *cloud_json_begin(struct arena *arena)
 }
 
 void cloud_json_put_text(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name,
-                            struct text t)
+                         struct text t)
 {
     yyjson_mut_obj_add_strn(doc, object, name, t.data == NULL ? "" : t.data, t.bytes);
 }
 
 void cloud_json_put_number(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name,
-                              uint64_t number)
+                           uint64_t number)
 {
     yyjson_mut_obj_add_uint(doc, object, name, number);
 }

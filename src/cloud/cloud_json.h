@@ -26,9 +26,9 @@ yyjson_mut_doc *cloud_json_begin(struct arena *arena);
 /* Adds a member. Bytes that are not UTF-8 fail cloud_json_end(). The text must outlive the
  * document. */
 void cloud_json_put_text(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name,
-                            struct text t);
+                         struct text t);
 void cloud_json_put_number(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name,
-                              uint64_t number);
+                           uint64_t number);
 /* The document in its shortest form; an empty text when it cannot be written. */
 struct text cloud_json_end(struct arena *arena, yyjson_mut_doc *doc);
 

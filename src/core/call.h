@@ -8,7 +8,7 @@
 
 enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_COUNT };
 enum route_lane { LANE_READ, LANE_TURN };
-enum access { ACCESS_PUBLIC, ACCESS_METRICS, ACCESS_DYNDNS, ACCESS_USER, ACCESS_OPERATOR, ACCESS_ADMIN, ACCESS_SUPER };
+enum access { ACCESS_PUBLIC, ACCESS_OPTIONAL, ACCESS_METRICS, ACCESS_DYNDNS, ACCESS_USER, ACCESS_OPERATOR, ACCESS_ADMIN, ACCESS_SUPER };
 enum scope { SCOPE_none, SCOPE_accounts, SCOPE_ddns, SCOPE_tasks, SCOPE_COUNT };
 enum gives { GIVES_NO_DATA, GIVES_ONE, GIVES_LIST, GIVES_OTHER };
 
@@ -30,6 +30,7 @@ struct caller {
     uint64_t session_id; /* sign-in, or 0 */
     enum role role;
     uint32_t rights;     /* enum right */
+    bool must_enroll;    /* the role asks for a second factor and there is none: little is open */
 };
 
 struct page {
@@ -45,6 +46,7 @@ struct call {
     uint64_t exchange;    /* what the answer belongs to; 0: nobody waits */
     uint64_t id;          /* {id} in the path */
     struct caller caller;
+    enum err refused;     /* OPTIONAL routes: what was wrong with the credential that was sent */
     struct text query;    /* still encoded */
     struct page page;
     const void *body;     /* the route's type; NULL when it takes none */

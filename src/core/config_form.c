@@ -1,6 +1,7 @@
 #include "core/config_form.h"
 
 #include "core/address.h"
+#include "core/record.h"
 
 static bool is_listen_address(struct text t)
 {
@@ -66,6 +67,11 @@ static bool is_log_level(struct text t)
     return false;
 }
 
+static bool is_role(struct text t)
+{
+    return choice_number(&role_choice, t) != 0;
+}
+
 static const struct form {
     enum setting setting;
     bool (*fits)(struct text t);
@@ -81,6 +87,8 @@ static const struct form {
      "must be an http:// or https:// address"},
     {SETTING_ddns_cloudflare_endpoint, is_base_url,
      "must be an http:// or https:// address"},
+    {SETTING_auth_mfa_required_roles, is_role,
+     "must be roles with commas between: user, operator, admin, super_admin"},
     {SETTING_log_level, is_log_level, "must be debug, info, warning or error"},
 };
 

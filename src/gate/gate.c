@@ -15,10 +15,13 @@ struct gate *gate_new(const struct config *config, const struct secrets *secrets
     gate->config = config;
     gate->secrets = secrets;
     gate->auth = auth_cache_new(AUTH_CACHE_ENTRIES);
+    if (gate->auth == NULL) {
+        free(gate);
+        return NULL;
+    }
+    auth_cache_require_mfa(gate->auth, config->auth_mfa_required_roles);
     randombytes_buf(gate->id_seed, sizeof gate->id_seed);
-    if (gate->auth != NULL) return gate;
-    free(gate);
-    return NULL;
+    return gate;
 }
 
 void gate_free(struct gate *gate)
@@ -173,10 +176,18 @@ size_t gate_body_max(const struct gate *gate, struct text method, struct text pa
 /* ---- who ------------------------------------------------------------------------------------------ */
 
 static enum err who(struct gate *gate, const struct http_request *rq, const struct gate_view *view,
-                    const struct route *route, struct caller *caller)
+                    struct call *call)
 {
+    const struct route *route = call->route;
+    struct caller *caller = &call->caller;
     switch (route->access) {
     case ACCESS_PUBLIC: return OK;
+    case ACCESS_OPTIONAL: /* programs send their old token along with everything */
+        if (rq->authorization.bytes == 0 && rq->api_key.bytes == 0) return OK;
+        call->refused = auth_check(gate->auth, &view->read, view->generation, view->now_ms,
+                                   gate->secrets, rq->authorization, rq->api_key, caller);
+        if (call->refused != OK) *caller = (struct caller){.user_id = 0};
+        return OK;
     case ACCESS_METRICS: {
         struct text token = gate->config->metrics_token;
         bool is_token =
@@ -398,7 +409,7 @@ enum err gate_check(struct gate *gate, const struct http_request *rq, const stru
     call->if_match = rq->if_match;
     call->if_none_match = rq->if_none_match;
     call->user_agent = rq->user_agent;
-    e = who(gate, rq, view, route, &call->caller);
+    e = who(gate, rq, view, call);
     if (e != OK) return route->access == ACCESS_DYNDNS ? refuse_router(result, reply, e) : e;
     if (rq->idempotency_key.bytes > 255) { /* an empty one is as good as none */
         return bad_query(TEXT("Idempotency-Key"), TEXT("must have at most 255 bytes"), view, call,

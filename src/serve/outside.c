@@ -232,6 +232,7 @@ static void hash(struct serve *serve, const struct hash_call *call)
         .request_id = call->request_id,
         .next_password = call->next_password,
         .session_id = call->session_id,
+        .totp = call->totp,
     };
     const struct hash_answer *copy = contents_copy(&hashing->arena, &hash_answer_type, &carried);
     if (copy != NULL) hashing->answer = *copy;

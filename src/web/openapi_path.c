@@ -134,6 +134,7 @@ static enum role role_least(enum access access)
     case ACCESS_ADMIN: return role_admin;
     case ACCESS_OPERATOR: return role_operator;
     case ACCESS_PUBLIC:
+    case ACCESS_OPTIONAL:
     case ACCESS_METRICS:
     case ACCESS_DYNDNS:
     case ACCESS_USER: break;
@@ -154,9 +155,11 @@ static void access_write(struct json *json, const struct route *route)
     char scope[40];
     bool is_write =
         route->method != METHOD_GET || route->lane == LANE_TURN; /* as in access_check() */
-    if (route->access == ACCESS_PUBLIC || route->access == ACCESS_METRICS) {
+    if (route->access < ACCESS_DYNDNS) {
         openapi_raw(json, "security",
-                    route->access == ACCESS_PUBLIC ? "[]" : "[{\"metricsToken\":[]},{}]");
+                    route->access == ACCESS_PUBLIC     ? "[]"
+                    : route->access == ACCESS_OPTIONAL ? "[{},{\"bearer\":[]},{\"apiKey\":[]}]"
+                                                       : "[{\"metricsToken\":[]},{}]");
         return;
     }
     openapi_raw(json, "security",
@@ -184,7 +187,7 @@ static const struct extra {
 } extras[] = {
     {"setup", 404},      {"setup_state", 404},    {"openapi", 404},       {"metrics", 401},
     {"user_login", 401}, {"user_refresh", 401},   {"user_register", 401}, {"setup", 401},
-    {"user_me", 404},    {"user_me_update", 404},
+    {"user_me", 404},    {"user_me_update", 404}, {"profile_show", 404},  {"profile_put", 404},
 };
 
 static bool is_extra(const struct route *route, unsigned status)

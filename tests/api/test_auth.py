@@ -1,9 +1,7 @@
 """Accounts: register, sign in and out, refresh, API keys, roles, and tokens that somebody tampered with (S6-S9, S13)."""
-import base64
 import concurrent.futures
 import hashlib
 import hmac
-import json
 import statistics
 import time
 
@@ -11,20 +9,11 @@ import pytest
 
 from lib.ddns import api_key, quiet_domain
 from lib.homeport import PASSWORD
+from lib.jwt import b64u, parts
 from lib.wait import wait_until
 
 ME, LOGIN, REFRESH = "/api/v1/users/me", "/api/v1/auth/login", "/api/v1/auth/refresh"
 EXPIRED = 401001
-
-
-def b64u(data):
-    return base64.urlsafe_b64encode(data if isinstance(data, bytes) else json.dumps(data).encode()).rstrip(b"=").decode()
-
-
-def parts(token):
-    head, claims, signature = token.split(".")
-    read = lambda s: json.loads(base64.urlsafe_b64decode(s + "=" * (-len(s) % 4)))
-    return read(head), read(claims), signature
 
 
 # ---- register and sign in
