@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+#include "account/code.h"
 #include "account/device.h"
 #include "account/mfa.h"
 #include "account/password.h"
@@ -11,6 +12,7 @@
 #include "core/actor.h"
 #include "core/log.h"
 #include "core/router.h"
+#include "notify/notify.h"
 
 enum { IP_BYTES_MAX = 64, USER_AGENT_BYTES_MAX = 256 };
 
@@ -68,6 +70,32 @@ enum err setup(struct step *s, const struct call *call, struct reply *reply)
     return account_ask(s, call, reply, &ask);
 }
 
+/* Where SMS is set up, the phone number has to be one's own. After a wrong code the reply says so and OK is
+ * returned, since the try has to be kept. */
+static enum err sms_code_check(struct step *s, const struct call *call, struct reply *reply,
+                               uint64_t *code_id)
+{
+    const struct register_input *in = call->body;
+    struct field_errors errors = {.arena = s->arena};
+    struct code code;
+    if (in->phone_number.bytes == 0)
+        field_errors_add(&errors, TEXT("phone_number"), TEXT("is missing"));
+    if (in->sms_code.bytes == 0) field_errors_add(&errors, TEXT("sms_code"), TEXT("is missing"));
+    enum err e = errors.count > 0 ? ERR_INVALID
+                                  : code_check(s, code_purpose_sms, in->phone_number, in->sms_code,
+                                               &code);
+    if (e == ERR_CODE_WRONG) {
+        field_errors_add(&errors, TEXT("sms_code"),
+                         TEXT("is wrong, was used before or has expired"));
+    }
+    if (errors.count > 0) {
+        reply_error(reply, ERR_INVALID, &errors, call->request_id);
+        return e == ERR_CODE_WRONG ? OK : e;
+    }
+    *code_id = code.id;
+    return e;
+}
+
 enum err user_register(struct step *s, const struct call *call, struct reply *reply)
 {
     const struct register_input *in = call->body;
@@ -80,13 +108,14 @@ enum err user_register(struct step *s, const struct call *call, struct reply *re
         .password = in->password,
     };
     if (!s->config->auth_register_open) return ERR_REGISTER_CLOSED;
-    return account_ask(s, call, reply, &ask);
+    enum err e = notify_has_sms(s->config) ? sms_code_check(s, call, reply, &ask.code_id) : OK;
+    return e == OK && reply->status < 400 ? account_ask(s, call, reply, &ask) : e;
 }
 
 /* ---- sign-in -------------------------------------------------------------------------------------- */
 
 /* A user name holds neither @ nor +, so what is meant can be told from the text. */
-static enum err user_by_account(const struct reader *reader, struct text account, struct user *user)
+enum err account_find(const struct reader *reader, struct text account, struct user *user)
 {
     struct user like = {.id = 0};
     if (account.bytes > 0 && memchr(account.data, '@', account.bytes) != NULL) {
@@ -120,7 +149,7 @@ enum err login_ask(struct step *s, const struct call *call, enum hash_purpose pu
     struct user user;
     enum err e = login_may_try(s, call->ip);
     if (e != OK) return e;
-    e = user_by_account(&s->read, text_trim(account), &user);
+    e = account_find(&s->read, text_trim(account), &user);
     if (e != OK && e != ERR_NOT_FOUND) return e;
 
     bool is_known = e == OK && user.password_hash.bytes > 0;
@@ -202,6 +231,8 @@ static enum err account_made(struct step *s, const struct hash_answer *answer,
     };
     if (answer->role == role_super_admin && account_has_admin(&s->read)) return ERR_NOT_FOUND;
     if (account_is_taken(&s->read, &user, 0)) return ERR_TAKEN;
+    enum err e = answer->code_id != 0 ? code_spend(s, answer->code_id) : OK;
+    if (e != OK) return e;
 
     user.id = step_id(s);
     s->caller.user_id = user.id;
@@ -218,6 +249,7 @@ static enum err answered(struct account *self, struct step *s, const struct hash
     case hash_purpose_register:
     case hash_purpose_setup: return account_made(s, answer, tokens);
     case hash_purpose_rehash:
+    case hash_purpose_reset:
     case hash_purpose_token: break;
     }
     return ERR_INTERNAL;
@@ -230,6 +262,7 @@ static const struct route *route_of(enum hash_purpose purpose)
     case hash_purpose_register: return route_named(TEXT("user_register"));
     case hash_purpose_setup: return route_named(TEXT("setup"));
     case hash_purpose_rehash:
+    case hash_purpose_reset:
     case hash_purpose_token: break;
     }
     return NULL;
@@ -244,6 +277,10 @@ enum err account_on_hash_done(struct account *self, struct step *s,
     if (answer->purpose == hash_purpose_token || answer->purpose == hash_purpose_rehash) {
         (answer->purpose == hash_purpose_token ? token_on_hashed : change_on_hashed)(self, s,
                                                                                      answer);
+        return OK;
+    }
+    if (answer->purpose == hash_purpose_reset) {
+        reset_on_hashed(s, answer);
         return OK;
     }
     const struct route *route = route_of(answer->purpose);

@@ -3,7 +3,8 @@
  *
  *     hash_ask ► (the hasher) ► account_on_hash_done ─┬─ setup, register, login       sign_in.c
  *                                                     ├─ token ► token_on_hashed      oauth.c
- *                                                     └─ rehash ► change_on_hashed    password_change.c */
+ *                                                     ├─ rehash ► change_on_hashed    password_change.c
+ *                                                     └─ reset ► reset_on_hashed      password_reset.c */
 #ifndef HOMEPORT_ACCOUNT_SIGN_IN_H
 #define HOMEPORT_ACCOUNT_SIGN_IN_H
 
@@ -12,6 +13,8 @@
 /* Sends it, with where the call came from; for a handler to return. */
 enum err hash_ask(struct step *s, const struct call *call, struct hash_call *ask);
 
+/* The user of a name, mail address or phone number. */
+enum err account_find(const struct reader *reader, struct text account, struct user *user);
 /* ERR_TOO_MANY when this address has failed too often. */
 enum err login_may_try(struct step *s, struct text ip);
 /* LATER: the password is being verified against that account's, or against nobody's. */
@@ -26,5 +29,6 @@ enum err login_failed(struct account *self, struct step *s, const struct hash_an
 /* Each answers the request. */
 void token_on_hashed(struct account *self, struct step *s, const struct hash_answer *answer);
 void change_on_hashed(struct account *self, struct step *s, const struct hash_answer *answer);
+void reset_on_hashed(struct step *s, const struct hash_answer *answer);
 
 #endif

@@ -109,6 +109,9 @@ static bool shape_of(struct text path, struct shape *shape)
 /* At most half full, so that a search ends soon: open addressing, next slot on a collision. */
 enum { SLOT_COUNT = 256 };
 
+/* In a slot's mask of methods, beside those of enum method. */
+enum { HEAD_BIT = 1u << METHOD_COUNT };
+
 static struct slot {
     struct text shape; /* empty: free */
     uint32_t hash;
@@ -158,6 +161,7 @@ void router_start(void)
         slot->hash = hash;
         slot->routes[route->method] = route;
         slot->allowed |= 1u << route->method;
+        if (route->method == METHOD_GET && route->lane == LANE_READ) slot->allowed |= HEAD_BIT;
     }
 }
 
@@ -183,6 +187,8 @@ const struct route *route_match(struct text method, struct text path, uint64_t *
     *why = ERR_METHOD;
     unsigned number = method_of(method);
     if (number == METHOD_COUNT || slot->routes[number] == NULL) return NULL;
+    bool is_head = number == METHOD_GET && text_equal(method, TEXT("HEAD"));
+    if (is_head && (slot->allowed & HEAD_BIT) == 0) return NULL; /* this GET changes things */
     *why = OK;
     *id = shape.id;
     return slot->routes[number];
@@ -194,7 +200,7 @@ struct text route_allow(unsigned allowed_methods, struct arena *arena)
     for (unsigned i = 0; i < METHOD_COUNT; i++) {
         if ((allowed_methods & 1u << i) == 0) continue;
         out = arena_print(arena, "%.*s%.*s%s, ", TEXT_ARGS(out), TEXT_ARGS(methods[i]),
-                          i == METHOD_GET ? ", HEAD" : "");
+                          i == METHOD_GET && (allowed_methods & HEAD_BIT) != 0 ? ", HEAD" : "");
     }
     return arena_print(arena, "%.*sOPTIONS", TEXT_ARGS(out));
 }

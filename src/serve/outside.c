@@ -233,6 +233,7 @@ static void hash(struct serve *serve, const struct hash_call *call)
         .next_password = call->next_password,
         .session_id = call->session_id,
         .totp = call->totp,
+        .code_id = call->code_id,
     };
     const struct hash_answer *copy = contents_copy(&hashing->arena, &hash_answer_type, &carried);
     if (copy != NULL) hashing->answer = *copy;

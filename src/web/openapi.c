@@ -82,7 +82,7 @@ enum other_form { FORM_NONE, FORM_DYNDNS, FORM_HEALTH, FORM_OAUTH };
 static void error_response(struct json *json, unsigned status, enum other_form form)
 {
     static const char *const prefixes[] = {"Error", "Dyndns", "Health", "Oauth"};
-    char name[32], code[16], description[1024] = "";
+    char name[32], code[16], description[2048] = "";
     size_t n = 0;
     for (int e = OK + 1; e < ERR_COUNT; e++) {
         const struct err_info *info = err_info((enum err)e);
@@ -160,17 +160,40 @@ static void error_table(struct json *json)
     json_close(json, ']');
 }
 
+/* Who may call what: the one table that the gate judges by, for people. */
+static struct text matrix_add(struct arena *arena, struct text text)
+{
+    text = arena_print(arena, "%.*s\n| operation | nobody signed in |", TEXT_ARGS(text));
+    for (unsigned i = 0; i < role_choice.count; i++) {
+        text = arena_print(arena, "%.*s %.*s |", TEXT_ARGS(text),
+                           TEXT_ARGS(role_choice.options[i].word));
+    }
+    text = arena_print(arena, "%.*s\n|---|---|---|---|---|---|\n", TEXT_ARGS(text));
+    const struct route *route;
+    for (unsigned i = 0; (route = route_at(i)) != NULL; i++) {
+        struct text row = arena_print(arena, "| %.*s %.*s |", TEXT_ARGS(method_name(route->method)),
+                                      TEXT_ARGS(route->path));
+        for (unsigned role = 0; role <= role_super_admin; role++) {
+            row = arena_print(arena, "%.*s %s |", TEXT_ARGS(row),
+                              openapi_may(route, role) ? "yes" : "-");
+        }
+        text = arena_print(arena, "%.*s%.*s\n", TEXT_ARGS(text), TEXT_ARGS(row));
+    }
+    return text;
+}
+
 /* ---- the frame ------------------------------------------------------------------------------------ */
 
 static void info_write(struct json *json)
 {
     struct arena arena;
-    arena_init(&arena, 1024 * 1024);
+    arena_init(&arena, 4 * 1024 * 1024);
     struct text text = arena_print(&arena, "%s\n| role | may |\n|---|---|\n", about);
     for (unsigned i = 0; i < role_choice.count; i++) {
         text = arena_print(&arena, "%.*s| %.*s | %s |\n", TEXT_ARGS(text),
                            TEXT_ARGS(role_choice.options[i].word), role_choice.options[i].sentence);
     }
+    text = matrix_add(&arena, text);
     text = arena_print(&arena, "%.*s\n| code | meaning |\n|---|---|\n", TEXT_ARGS(text));
     for (int e = OK + 1; e < ERR_COUNT; e++) {
         const struct err_info *info = err_info((enum err)e);

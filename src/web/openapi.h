@@ -24,6 +24,8 @@ void openapi_write(struct json *json);
 void openapi_paths_write(struct json *json);
 /* The family a path belongs to: the name of one of the tags. */
 struct text openapi_tag(struct text path);
+/* Whether a role may call a route; 0: somebody who is not signed in. */
+bool openapi_may(const struct route *route, enum role role);
 /* Whether GET answers of a route carry an ETag (and so may be 304). */
 bool openapi_has_etag(const struct route *route);
 

@@ -142,6 +142,11 @@ static enum role role_least(enum access access)
     return role_user;
 }
 
+bool openapi_may(const struct route *route, enum role role)
+{
+    return role >= (route->access < ACCESS_DYNDNS ? 0 : role_least(route->access));
+}
+
 static void access_write(struct json *json, const struct route *route)
 {
     static const char *const scope_names[SCOPE_COUNT] = {
@@ -168,7 +173,7 @@ static void access_write(struct json *json, const struct route *route)
                     : "[{\"bearer\":[]},{\"apiKey\":[]},{\"password\":[]}]");
     openapi_open(json, "x-roles", '[');
     for (unsigned i = 0; i < role_choice.count; i++) {
-        if (role_choice.options[i].number >= role_least(route->access))
+        if (openapi_may(route, role_choice.options[i].number))
             json_string(json, role_choice.options[i].word);
     }
     json_close(json, ']');
