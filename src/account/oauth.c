@@ -55,7 +55,8 @@ static enum err grant_password(struct step *s, const struct call *call, struct r
         return oauth_refuse(reply, call->route, "invalid_request",
                             TEXT("username and password are needed"));
     }
-    return login_ask(s, call, hash_purpose_token, in->username, in->password);
+    return login_ask(s, call, hash_purpose_token, in->username, in->password,
+                     (struct captcha_solved){in->captcha_ticket, in->captcha_randstr});
 }
 
 enum err user_token(struct step *s, const struct call *call, struct reply *reply)

@@ -12,32 +12,52 @@
 
 enum { IP_BYTES_MAX = 64, USER_AGENT_BYTES_MAX = 256 };
 
-enum err hash_ask(struct step *s, const struct call *call, struct hash_call *ask)
+static void hash_prepare(const struct call *call, struct hash_call *ask)
 {
     ask->exchange = call->exchange;
     ask->ip = account_text_cut(call->ip, IP_BYTES_MAX);
     ask->user_agent = account_text_cut(call->user_agent, USER_AGENT_BYTES_MAX);
     ask->request_id = call->request_id;
+}
+
+enum err hash_ask(struct step *s, const struct call *call, struct hash_call *ask)
+{
+    hash_prepare(call, ask);
     emit_hash(s, ask);
     return LATER;
+}
+
+/* Once that captcha is passed. */
+static enum err hash_ask_guarded(struct step *s, const struct call *call,
+                                 struct captcha_solved solved, struct hash_call *ask)
+{
+    hash_prepare(call, ask);
+    return captcha_guard(s, call, solved.ticket, solved.randstr, captcha_next_hash, &hash_call_type,
+                         ask);
+}
+
+static enum err password_refuse(struct step *s, const struct call *call, struct reply *reply,
+                                const struct hash_call *ask)
+{
+    struct text reason;
+    struct field_errors errors = {.arena = s->arena};
+    if (password_check(ask->password, ask->username, &reason)) return OK;
+    field_errors_add(&errors, TEXT("password"), reason);
+    reply_error(reply, ERR_INVALID, &errors, call->request_id);
+    return ERR_INVALID;
 }
 
 /* The part that setup and registration share. */
 static enum err account_ask(struct step *s, const struct call *call, struct reply *reply,
                             struct hash_call *ask)
 {
-    struct text reason;
-    struct field_errors errors = {.arena = s->arena};
     const struct user like = {
         .username = ask->username,
         .email = ask->email,
         .phone_number = ask->phone_number,
     };
-    if (!password_check(ask->password, ask->username, &reason)) {
-        field_errors_add(&errors, TEXT("password"), reason);
-        reply_error(reply, ERR_INVALID, &errors, call->request_id);
-        return ERR_INVALID;
-    }
+    enum err e = password_refuse(s, call, reply, ask);
+    if (e != OK) return e;
     if (account_is_taken(&s->read, &like, 0)) return ERR_TAKEN;
     return hash_ask(s, call, ask);
 }
@@ -78,7 +98,12 @@ enum err user_register(struct step *s, const struct call *call, struct reply *re
         .password = in->password,
     };
     if (!s->config->auth_register_open) return ERR_REGISTER_CLOSED;
-    return account_ask(s, call, reply, &ask);
+    if (!captcha_is_on(s->config)) return account_ask(s, call, reply, &ask);
+    /* Whether a name is taken is told (by account_made) to who has passed the captcha, not to a script. */
+    enum err e = password_refuse(s, call, reply, &ask);
+    if (e != OK) return e;
+    return hash_ask_guarded(s, call,
+                            (struct captcha_solved){in->captcha_ticket, in->captcha_randstr}, &ask);
 }
 
 /* ---- sign-in -------------------------------------------------------------------------------------- */
@@ -113,7 +138,7 @@ enum err login_may_try(struct step *s, struct text ip)
 }
 
 enum err login_ask(struct step *s, const struct call *call, enum hash_purpose purpose,
-                   struct text account, struct text password)
+                   struct text account, struct text password, struct captcha_solved solved)
 {
     struct user user;
     enum err e = login_may_try(s, call->ip);
@@ -128,6 +153,7 @@ enum err login_ask(struct step *s, const struct call *call, enum hash_purpose pu
         .expected = is_known ? user.password_hash : password_dummy(s->config, s->arena),
         .user_id = is_known ? user.id : 0,
     };
+    if (captcha_is_on_for_login(s, call->ip)) return hash_ask_guarded(s, call, solved, &ask);
     return hash_ask(s, call, &ask);
 }
 
@@ -135,7 +161,8 @@ enum err user_login(struct step *s, const struct call *call, struct reply *reply
 {
     const struct login_input *in = call->body;
     (void)reply;
-    return login_ask(s, call, hash_purpose_login, in->account, in->password);
+    return login_ask(s, call, hash_purpose_login, in->account, in->password,
+                     (struct captcha_solved){in->captcha_ticket, in->captcha_randstr});
 }
 
 enum err login_failed(struct account *self, struct step *s, const struct hash_answer *answer)
