@@ -3,6 +3,8 @@
  * Everything that must survive is a record (user, session, api_key). In memory there are the setup token,
  * which is meant to die with the process, and the counts of failed sign-ins.
  *
+ *     user_register, user_login, user_token ► captcha_guard ► (the captcha service) ► account_on_query_done
+ *                                                                                 ► hash_call, as below
  *     setup, user_register, user_login, ► hash_call ► (the hasher's threads) ► account_on_hash_done ► answer
  *     user_token, user_password_change
  *
@@ -14,7 +16,7 @@
 #include "account/failures.h"
 #include "core/step.h"
 
-enum { SETUP_TOKEN_BYTES_MAX = 128, SETUP_WRONG_MAX = 5 };
+enum { SETUP_TOKEN_BYTES_MAX = 128, SETUP_WRONG_MAX = 5, CAPTCHA_WAITS_MAX = 256 };
 
 struct account {
     char setup_token[SETUP_TOKEN_BYTES_MAX];
@@ -23,6 +25,7 @@ struct account {
     unsigned setup_wrong_count;
     bool has_failures_key;
     struct failures failures;
+    uint64_t captcha_until_ms[CAPTCHA_WAITS_MAX]; /* see captcha.c; 0: free */
 };
 
 /* Whether somebody has the highest role: then there is no setup any more. */

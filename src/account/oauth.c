@@ -55,7 +55,13 @@ static enum err grant_password(struct step *s, const struct call *call, struct r
         return oauth_refuse(reply, call->route, "invalid_request",
                             TEXT("username and password are needed"));
     }
-    return login_ask(s, call, hash_purpose_token, in->username, in->password, in->totp);
+    return login_ask(s, call, hash_purpose_token,
+                     &(struct login_try){
+                         .account = in->username,
+                         .password = in->password,
+                         .totp = in->totp,
+                         .solved = {in->captcha_ticket, in->captcha_randstr},
+                     });
 }
 
 enum err user_token(struct step *s, const struct call *call, struct reply *reply)

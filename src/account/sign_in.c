@@ -16,32 +16,52 @@
 
 enum { IP_BYTES_MAX = 64, USER_AGENT_BYTES_MAX = 256 };
 
-enum err hash_ask(struct step *s, const struct call *call, struct hash_call *ask)
+static void hash_prepare(const struct call *call, struct hash_call *ask)
 {
     ask->exchange = call->exchange;
     ask->ip = account_text_cut(call->ip, IP_BYTES_MAX);
     ask->user_agent = account_text_cut(call->user_agent, USER_AGENT_BYTES_MAX);
     ask->request_id = call->request_id;
+}
+
+enum err hash_ask(struct step *s, const struct call *call, struct hash_call *ask)
+{
+    hash_prepare(call, ask);
     emit_hash(s, ask);
     return LATER;
+}
+
+/* Once that captcha is passed. */
+static enum err hash_ask_guarded(struct step *s, const struct call *call,
+                                 struct captcha_solved solved, struct hash_call *ask)
+{
+    hash_prepare(call, ask);
+    return captcha_guard(s, call, solved.ticket, solved.randstr, captcha_next_hash, &hash_call_type,
+                         ask);
+}
+
+static enum err password_refuse(struct step *s, const struct call *call, struct reply *reply,
+                                const struct hash_call *ask)
+{
+    struct text reason;
+    struct field_errors errors = {.arena = s->arena};
+    if (password_check(ask->password, ask->username, &reason)) return OK;
+    field_errors_add(&errors, TEXT("password"), reason);
+    reply_error(reply, ERR_INVALID, &errors, call->request_id);
+    return ERR_INVALID;
 }
 
 /* The part that setup and registration share. */
 static enum err account_ask(struct step *s, const struct call *call, struct reply *reply,
                             struct hash_call *ask)
 {
-    struct text reason;
-    struct field_errors errors = {.arena = s->arena};
     const struct user like = {
         .username = ask->username,
         .email = ask->email,
         .phone_number = ask->phone_number,
     };
-    if (!password_check(ask->password, ask->username, &reason)) {
-        field_errors_add(&errors, TEXT("password"), reason);
-        reply_error(reply, ERR_INVALID, &errors, call->request_id);
-        return ERR_INVALID;
-    }
+    enum err e = password_refuse(s, call, reply, ask);
+    if (e != OK) return e;
     if (account_is_taken(&s->read, &like, 0)) return ERR_TAKEN;
     return hash_ask(s, call, ask);
 }
@@ -109,7 +129,13 @@ enum err user_register(struct step *s, const struct call *call, struct reply *re
     };
     if (!s->config->auth_register_open) return ERR_REGISTER_CLOSED;
     enum err e = notify_has_sms(s->config) ? sms_code_check(s, call, reply, &ask.code_id) : OK;
-    return e == OK && reply->status < 400 ? account_ask(s, call, reply, &ask) : e;
+    if (e != OK || reply->status >= 400) return e;
+    if (!captcha_is_on(s->config)) return account_ask(s, call, reply, &ask);
+    /* Whether a name is taken is told (by account_made) to who has passed the captcha, not to a script. */
+    e = password_refuse(s, call, reply, &ask);
+    if (e != OK) return e;
+    return hash_ask_guarded(s, call,
+                            (struct captcha_solved){in->captcha_ticket, in->captcha_randstr}, &ask);
 }
 
 /* ---- sign-in -------------------------------------------------------------------------------------- */
@@ -144,22 +170,23 @@ enum err login_may_try(struct step *s, struct text ip)
 }
 
 enum err login_ask(struct step *s, const struct call *call, enum hash_purpose purpose,
-                   struct text account, struct text password, struct text totp)
+                   const struct login_try *try)
 {
     struct user user;
     enum err e = login_may_try(s, call->ip);
     if (e != OK) return e;
-    e = account_find(&s->read, text_trim(account), &user);
+    e = account_find(&s->read, text_trim(try->account), &user);
     if (e != OK && e != ERR_NOT_FOUND) return e;
 
     bool is_known = e == OK && user.password_hash.bytes > 0;
     struct hash_call ask = {
         .purpose = purpose,
-        .password = password,
-        .totp = totp,
+        .password = try->password,
+        .totp = try->totp,
         .expected = is_known ? user.password_hash : password_dummy(s->config, s->arena),
         .user_id = is_known ? user.id : 0,
     };
+    if (captcha_is_on_for_login(s, call->ip)) return hash_ask_guarded(s, call, try->solved, &ask);
     return hash_ask(s, call, &ask);
 }
 
@@ -178,7 +205,13 @@ enum err user_login(struct step *s, const struct call *call, struct reply *reply
         reply_error(reply, ERR_INVALID, &errors, call->request_id);
         return ERR_INVALID;
     }
-    return login_ask(s, call, hash_purpose_login, in->account, in->password, in->totp);
+    return login_ask(s, call, hash_purpose_login,
+                     &(struct login_try){
+                         .account = in->account,
+                         .password = in->password,
+                         .totp = in->totp,
+                         .solved = {in->captcha_ticket, in->captcha_randstr},
+                     });
 }
 
 enum err login_failed(struct account *self, struct step *s, const struct hash_answer *answer)

@@ -8,7 +8,7 @@
 #ifndef HOMEPORT_ACCOUNT_SIGN_IN_H
 #define HOMEPORT_ACCOUNT_SIGN_IN_H
 
-#include "account/account.h"
+#include "account/captcha.h"
 
 /* Sends it, with where the call came from; for a handler to return. */
 enum err hash_ask(struct step *s, const struct call *call, struct hash_call *ask);
@@ -17,9 +17,15 @@ enum err hash_ask(struct step *s, const struct call *call, struct hash_call *ask
 enum err account_find(const struct reader *reader, struct text account, struct user *user);
 /* ERR_TOO_MANY when this address has failed too often. */
 enum err login_may_try(struct step *s, struct text ip);
-/* LATER: the password is being verified against that account's, or against nobody's. */
+/* What came with a try to sign in. */
+struct login_try {
+    struct text account, password, totp;
+    struct captcha_solved solved;
+};
+/* LATER: the password is being verified against that account's, or against nobody's, once a captcha is passed
+ * where one is asked for. */
 enum err login_ask(struct step *s, const struct call *call, enum hash_purpose purpose,
-                   struct text account, struct text password, struct text totp);
+                   const struct login_try *try);
 /* Signs in who has the right password, and the second factor where there is one. */
 enum err login_done(struct account *self, struct step *s, const struct hash_answer *answer,
                     struct tokens *tokens);

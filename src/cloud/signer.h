@@ -1,8 +1,7 @@
 /* Signs HTTP requests for the clouds. ACS3 (Alibaba), TC3 (Tencent), SigV4 (S3) and OSS4 are one
  * scheme with other words: a canonical request, its hash in a string to sign, an HMAC of that, one
  * header line. signer_sign() walks those steps, and a row of the table in signer.c holds the words.
- * Only ACS3 has a row so far; a scheme with a time, a scope or a derived key brings its columns
- * along with its row.
+ * ACS3 and TC3 have a row so far; TC3 brought the columns for a time, a scope and a derived key.
  *
  * Use: encode the query with signer_query(), list the header fields to sign (names in small
  * letters, sorted by the signer), sign, send exactly what was signed and result.authorization.
@@ -13,9 +12,9 @@
 
 #include "core/arena.h"
 
-enum { SIGNER_FIELDS_MAX = 32, SIGNER_HEX_SHA256_SIZE = 65 };
+enum { SIGNER_FIELDS_MAX = 32, SIGNER_HEX_SHA256_SIZE = 65, SIGNER_SECRET_BYTES_MAX = 256 };
 
-enum signer_scheme { SIGNER_ACS3 };
+enum signer_scheme { SIGNER_ACS3, SIGNER_TC3 };
 
 /* A query parameter or a header field. */
 struct signer_field {
@@ -31,8 +30,10 @@ struct signer_request {
     const struct signer_field *headers;
     unsigned header_count; /* at most SIGNER_FIELDS_MAX */
     struct text body_hash; /* hex SHA-256 of the body, from signer_hash() */
+    uint64_t time_s;     /* TC3: seconds since 1970, as the request says them; its UTC day counts */
+    struct text service; /* TC3: "captcha" */
     struct text key_id;
-    struct text secret;
+    struct text secret; /* of a scheme with a derived key: at most SIGNER_SECRET_BYTES_MAX */
 };
 
 /* All but the last are offered for tests and for finding out why a signature was refused. */

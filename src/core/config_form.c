@@ -1,5 +1,7 @@
 #include "core/config_form.h"
 
+#include <stdio.h>
+
 #include "core/address.h"
 #include "core/record.h"
 
@@ -57,6 +59,16 @@ static bool is_host_name(struct text t)
     return t.bytes > 0 && t.bytes <= 253 && t.data[0] != '.' && t.data[0] != '-';
 }
 
+/* Goes into a header field, between separators. */
+static bool is_key_id(struct text t)
+{
+    for (size_t i = 0; i < t.bytes; i++) {
+        unsigned char c = (unsigned char)t.data[i];
+        if (c <= ' ' || c >= 0x7f || c == ',' || c == '/' || c == '=') return false;
+    }
+    return true;
+}
+
 static bool is_log_level(struct text t)
 {
     static const struct text levels[] = {TEXT_INIT("debug"), TEXT_INIT("info"), TEXT_INIT("warning"),
@@ -89,6 +101,8 @@ static const struct form {
      "must be an http:// or https:// address"},
     {SETTING_auth_mfa_required_roles, is_role,
      "must be roles with commas between: user, operator, admin, super_admin"},
+    {SETTING_captcha_secret_id, is_key_id, "must be a key id without blanks"},
+    {SETTING_captcha_endpoint, is_base_url, "must be an http:// or https:// address"},
     {SETTING_log_level, is_log_level, "must be debug, info, warning or error"},
 };
 
@@ -100,4 +114,29 @@ bool config_form_fits(enum setting setting, struct text value, const char **allo
         return false;
     }
     return true;
+}
+
+bool config_form_is_whole(const struct config *config, struct config_error *error)
+{
+    const struct {
+        const char *key;
+        bool is_set;
+    } parts[] = {
+        {"captcha.secret_id", config->captcha_secret_id.bytes > 0},
+        {"captcha.secret_key", config->captcha_secret_key.bytes > 0},
+        {"captcha.app_id", config->captcha_app_id > 0},
+        {"captcha.app_secret", config->captcha_app_secret.bytes > 0},
+    };
+    const char *missing = NULL;
+    bool has_any = false;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        has_any |= parts[i].is_set;
+        if (!parts[i].is_set && missing == NULL) missing = parts[i].key;
+    }
+    if (!has_any || missing == NULL) return true;
+    snprintf(error->text, sizeof error->text,
+             "%s is missing: captcha.secret_id, captcha.secret_key, captcha.app_id and "
+             "captcha.app_secret must be set together, or none of them",
+             missing);
+    return false;
 }

@@ -334,6 +334,24 @@ static void run_request(struct core *core, const struct call *call)
     refuse(core, &step, call, e);
 }
 
+/* Whether a request waits for what comes of this message: then it must be answered, whatever happens. An
+ * error looks the same on every route. */
+static bool is_waited_for(const struct message *message, struct call *waiting)
+{
+    *waiting = (struct call){.route = route_named(TEXT("user_login"))};
+    if (message->name == MESSAGE_hash_done) {
+        const struct hash_answer *answer = message->contents;
+        waiting->exchange = answer->exchange;
+        waiting->request_id = answer->request_id;
+    } else if (message->name == MESSAGE_query_done) {
+        const struct outside_answer *answer = message->contents;
+        struct captcha_wait wait;
+        waiting->exchange = answer->task_id;
+        if (record_decode(&captcha_wait_type, answer->memo, &wait) == OK) waiting->request_id = wait.request_id;
+    }
+    return waiting->exchange != 0;
+}
+
 static void run_message(struct core *core, const struct message *message)
 {
     struct step step;
@@ -348,11 +366,10 @@ static void run_message(struct core *core, const struct message *message)
     if (e == OK) return;
     log_line(LOG_WARNING, "a message was refused", LOG_TEXT("message", message_info(message->name)->name),
              LOG_ERR(e), LOG_END);
-    if (message->name != MESSAGE_hash_done) return;
-    /* Somebody waits for what would have come of it. */
-    const struct hash_answer *answer = message->contents;
+    struct call waiting;
+    if (!is_waited_for(message, &waiting)) return;
     step_begin(core, &step);
-    reply_later(&step, answer->exchange, route_named(TEXT("user_login")), e, NULL, NULL, answer->request_id);
+    reply_later(&step, waiting.exchange, waiting.route, e, NULL, NULL, waiting.request_id);
     deliver(core, &step);
 }
 
@@ -492,16 +509,15 @@ static void fail_all(struct core *core, const struct turn_input *input, struct m
                      enum err why)
 {
     struct step step = {.core = core, .arena = &core->arena};
+    struct call waiting;
     if (why != ERR_STORE_FULL) why = ERR_STORE;
     mailbox_reset(outbox);
     arena_reset(&core->arena);
     for (const struct message *m = inbox->first; m != NULL; m = m->next) {
         if (m->name == MESSAGE_request) {
             fail_request(core, &step, m->contents, why);
-        } else if (m->name == MESSAGE_hash_done) {
-            const struct hash_answer *answer = m->contents;
-            fail_request(core, &step, &(struct call){.exchange = answer->exchange, .request_id = answer->request_id,
-                                                     .route = route_named(TEXT("user_login"))}, why);
+        } else if (is_waited_for(m, &waiting)) {
+            fail_request(core, &step, &waiting, why);
         } else {
             carry(core, m);
         }

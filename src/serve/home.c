@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/config_form.h"
 #include "core/reader.h"
 
 enum { PATH_BYTES = 4096, FILE_BYTES_MAX = 1 << 20, KEY_BYTES = 32 };
@@ -82,10 +83,10 @@ bool home_config(struct home *home, const struct home_flags *flags)
     if (!find_config_file(home, flags)) return false;
     if (!config_read_environment(&home->config, environ, &error))
         return fail(home, "%s", error.text);
-    if (flags->listen == NULL) return true;
-    if (config_set(&home->config, TEXT("http.listen"), text_of(flags->listen), ORIGIN_FLAG, &error))
-        return true;
-    return fail(home, "%s", error.text);
+    bool is_good = flags->listen == NULL || config_set(&home->config, TEXT("http.listen"),
+                                                       text_of(flags->listen), ORIGIN_FLAG, &error);
+    if (is_good) is_good = config_form_is_whole(&home->config, &error);
+    return is_good || fail(home, "%s", error.text);
 }
 
 /* ---- the key file --------------------------------------------------------------------------------- */

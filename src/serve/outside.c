@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "core/log.h"
+#include "core/router.h"
 #include "ddns/dns_transfer.h"
 #include "serve/serve.h"
 
@@ -57,6 +58,24 @@ static struct asked *asked_new(struct serve *serve, enum message_name done,
     return asked;
 }
 
+/* An answer cannot reach the core. A task stays in processing until the next start takes it up again; a
+ * request has somebody who waits. */
+static void lose(struct serve *serve, enum message_name done, uint64_t ref)
+{
+    if (serve->is_stopping) return;
+    log_line(LOG_ERROR, "no room for an answer from outside", LOG_ID("ref", ref), LOG_END);
+    if (done != MESSAGE_query_done) return;
+    struct reply *reply = &serve->reply;
+    const struct route *route = route_named(TEXT("user_login")); /* errors look the same on all */
+    reply_start(reply, route);
+    reply_error(reply, ERR_OVERLOADED, NULL, TEXT_NONE);
+    serve_answer(serve, &(struct answer){.exchange = ref,
+                                         .status = reply->status,
+                                         .content_type = reply->content_type,
+                                         .body = json_text(&reply->body),
+                                         .route = route});
+}
+
 static void post_answer(struct asked *asked, struct outside_answer *answer)
 {
     answer->task_id = asked->call.task_id;
@@ -64,11 +83,8 @@ static void post_answer(struct asked *asked, struct outside_answer *answer)
     answer->memo = asked->call.memo;
     asked->serve->outside.open--;
     if (answer->fault != FAULT_NONE) asked->serve->outside.faults++;
-    if (!serve_post(asked->serve, asked->done, answer) && !asked->serve->is_stopping) {
-        /* The task stays in processing until the next start takes it up again. */
-        log_line(LOG_ERROR, "no room for an answer from outside",
-                 LOG_ID("task_id", asked->call.task_id), LOG_END);
-    }
+    if (!serve_post(asked->serve, asked->done, answer))
+        lose(asked->serve, asked->done, answer->task_id);
     uv_close((uv_handle_t *)&asked->delay, delay_closed);
 }
 
@@ -173,7 +189,7 @@ static void ask(struct serve *serve, enum message_name done, const struct outsid
 {
     struct asked *asked = asked_new(serve, done, call);
     if (asked == NULL) {
-        log_line(LOG_ERROR, "no memory for a call", LOG_ID("task_id", call->task_id), LOG_END);
+        lose(serve, done, call->task_id);
     } else if (call->delay_ms == 0) {
         send_soon(serve, asked);
     } else {
@@ -283,6 +299,7 @@ void outside_deliver(struct serve *serve, const struct message *message)
     switch (message->name) {
     case MESSAGE_reply: serve_answer(serve, message->contents); break;
     case MESSAGE_ask: ask(serve, MESSAGE_ask_done, message->contents); break;
+    case MESSAGE_query: ask(serve, MESSAGE_query_done, message->contents); break;
     case MESSAGE_hash: hash(serve, message->contents); break;
     case MESSAGE_wake: wake(serve, message->contents); break;
     default: break;
