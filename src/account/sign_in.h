@@ -12,7 +12,7 @@
 /* Sends it, with where the call came from; for a handler to return. */
 enum err hash_ask(struct step *s, const struct call *call, struct hash_call *ask);
 
-/* ERR_TOO_MANY when this address has failed too often. */
+/* ERR_BANNED, or ERR_TOO_MANY, when this address has failed too often. */
 enum err login_may_try(struct step *s, struct text ip);
 /* LATER: the password is being verified against that account's, or against nobody's. */
 enum err login_ask(struct step *s, const struct call *call, enum hash_purpose purpose,
