@@ -274,7 +274,7 @@ def headers_are_used():
 
 def rows_are_used():
     """Every setting is read, every error given, every provider, command and check there by name."""
-    text = "\n".join(without_comments(read(name)) for name in OURS)
+    text = "\n".join(without_comments(read(name)) for name in [*OURS, "schema/limits.def"])
     words = set(re.findall(r"\w+", text)) | {"provider_" + w for w in re.findall(r"provider_(\w+)", text)}
     for member, key in re.findall(r"^CONFIG\((\w+),\s*\"([^\"]+)\"", read("schema/config.def"), re.M):
         if member not in words:

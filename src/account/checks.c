@@ -1,5 +1,7 @@
 #include "account/checks.h"
 
+#include "account/bans.h"
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -87,6 +89,13 @@ bool check_phone(struct text value, struct text *reason)
     if (value.bytes < 8 || value.bytes > 16 || value.data[0] != '+') return false;
     struct text digits = {value.data + 1, value.bytes - 1};
     return digits.data[0] != '0' && all_digits(digits);
+}
+
+bool check_ban_ip(struct text value, struct text *reason)
+{
+    struct ip_address ip;
+    *reason = TEXT("must be an address, or a network of 64 bits such as 2001:db8::/64");
+    return ban_address(value, &ip);
 }
 
 static const struct {

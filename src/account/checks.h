@@ -8,6 +8,7 @@
 bool check_username(struct text value, struct text *reason);
 bool check_email(struct text value, struct text *reason);
 bool check_phone(struct text value, struct text *reason);
+bool check_ban_ip(struct text value, struct text *reason);
 bool check_scopes(struct text value, struct text *reason);
 
 /* The rights (see enum right) that a list of scopes gives. To write is to read; unknown words give none. */

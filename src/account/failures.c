@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <sodium.h>
 
+#include "account/bans.h"
+
 static_assert(sizeof((struct failures *)0)->key == crypto_shorthash_KEYBYTES, "a key of SipHash");
 static_assert((FAILURES_COUNT & (FAILURES_COUNT - 1)) == 0, "places are masked");
 
@@ -10,15 +12,6 @@ void failures_init(struct failures *failures, const uint8_t key[16])
 {
     memset(failures, 0, sizeof *failures);
     memcpy(failures->key, key, sizeof failures->key);
-}
-
-/* What an address is counted as. */
-static bool counted_as(struct text text, struct ip_address *ip)
-{
-    if (!ip_parse(text, ip)) return false;
-    *ip = ip_unmap(ip);
-    if (ip->family == 6) memset(ip->bytes + 8, 0, 8);
-    return true;
 }
 
 static bool is_over(const struct failures_of *item, uint64_t window_ms, uint64_t now_ms)
@@ -50,7 +43,7 @@ uint64_t failures_of_ip(struct failures *failures, struct text ip, uint64_t wind
 {
     struct ip_address address;
     struct failures_of *spare;
-    if (!counted_as(ip, &address)) return 0;
+    if (!ban_address(ip, &address)) return 0;
     const struct failures_of *item = find(failures, &address, window_ms, now_ms, &spare);
     return item == NULL ? 0 : item->count;
 }
@@ -60,11 +53,20 @@ uint64_t failures_add(struct failures *failures, struct text ip, uint64_t window
 {
     struct ip_address address;
     struct failures_of *spare;
-    if (!counted_as(ip, &address)) return 0;
+    if (!ban_address(ip, &address)) return 0;
     struct failures_of *item = find(failures, &address, window_ms, now_ms, &spare);
     if (item == NULL) {
         *spare = (struct failures_of){.ip = address, .since_ms = now_ms};
         item = spare;
     }
     return ++item->count;
+}
+
+void failures_forget(struct failures *failures, struct text ip)
+{
+    struct ip_address address;
+    struct failures_of *spare;
+    if (!ban_address(ip, &address)) return;
+    struct failures_of *item = find(failures, &address, UINT64_MAX, UINT64_MAX, &spare);
+    if (item != NULL) *item = (struct failures_of){.since_ms = 0};
 }

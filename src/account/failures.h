@@ -27,5 +27,7 @@ uint64_t failures_of_ip(struct failures *failures, struct text ip, uint64_t wind
 /* One more; the count with it. */
 uint64_t failures_add(struct failures *failures, struct text ip, uint64_t window_ms,
                       uint64_t now_ms);
+/* As if there had been none; takes the text of a ban too. */
+void failures_forget(struct failures *failures, struct text ip);
 
 #endif

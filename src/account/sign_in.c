@@ -4,13 +4,13 @@
 
 #include <assert.h>
 
+#include "account/bans.h"
 #include "account/code.h"
 #include "account/device.h"
 #include "account/mfa.h"
 #include "account/password.h"
 #include "account/session.h"
 #include "core/actor.h"
-#include "core/log.h"
 #include "core/router.h"
 #include "notify/notify.h"
 
@@ -85,8 +85,12 @@ enum err setup(struct step *s, const struct call *call, struct reply *reply)
         .password = in->password,
     };
     if (account_has_admin(&s->read)) return ERR_NOT_FOUND;
-    if (!account_try_setup_token(core_account(s->core), in->token, s->now_ms))
-        return ERR_SETUP_TOKEN;
+    if (!account_try_setup_token(core_account(s->core), in->token, s->now_ms)) {
+        /* Kept, not refused: it may have been one failure too many, and made a ban. */
+        enum err e = ban_note_failure(s, call->ip, ERR_SETUP_TOKEN);
+        reply_error(reply, e, NULL, call->request_id);
+        return OK;
+    }
     return account_ask(s, call, reply, &ask);
 }
 
@@ -156,17 +160,9 @@ enum err account_find(const struct reader *reader, struct text account, struct u
     return record_find(reader, &user_by_username, &like, user);
 }
 
-static bool has_failed_too_often(const struct step *s, uint64_t failures)
-{
-    return s->config->limits_enabled && failures > s->config->limits_login_failures;
-}
-
 enum err login_may_try(struct step *s, struct text ip)
 {
-    struct failures *failures = &core_account(s->core)->failures;
-    uint64_t window_ms = s->config->limits_login_window * 1000;
-    bool is_banned = has_failed_too_often(s, failures_of_ip(failures, ip, window_ms, s->now_ms));
-    return is_banned ? ERR_TOO_MANY : OK;
+    return ban_may_try(s, ip);
 }
 
 enum err login_ask(struct step *s, const struct call *call, enum hash_purpose purpose,
@@ -216,13 +212,8 @@ enum err user_login(struct step *s, const struct call *call, struct reply *reply
 
 enum err login_failed(struct account *self, struct step *s, const struct hash_answer *answer)
 {
-    uint64_t window_ms = s->config->limits_login_window * 1000;
-    uint64_t count = failures_add(&self->failures, answer->ip, window_ms, s->now_ms);
-    if (count == s->config->limits_login_failures + 1) {
-        log_line(LOG_WARNING, "too many failed sign-ins of one address", LOG_TEXT("ip", answer->ip),
-                 LOG_END);
-    }
-    return has_failed_too_often(s, count) ? ERR_TOO_MANY : ERR_WRONG_PASSWORD;
+    (void)self;
+    return ban_note_failure(s, answer->ip, ERR_WRONG_PASSWORD);
 }
 
 /* ---- the second half ------------------------------------------------------------------------------ */
@@ -239,7 +230,10 @@ enum err login_done(struct account *self, struct step *s, const struct hash_answ
 
     s->caller.user_id = user.id;
     e = mfa_check(s, &user, answer->totp);
-    if (e == ERR_MFA_WRONG) return login_failed(self, s, answer) == ERR_TOO_MANY ? ERR_TOO_MANY : e;
+    if (e == ERR_MFA_WRONG) {
+        enum err failed = login_failed(self, s, answer);
+        return failed == ERR_WRONG_PASSWORD ? ERR_MFA_WRONG : failed;
+    }
     if (e != OK) return e;
     if (answer->hash.bytes > 0) { /* the settings have changed since it was made */
         user.password_hash = answer->hash;

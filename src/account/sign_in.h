@@ -15,7 +15,7 @@ enum err hash_ask(struct step *s, const struct call *call, struct hash_call *ask
 
 /* The user of a name, mail address or phone number. */
 enum err account_find(const struct reader *reader, struct text account, struct user *user);
-/* ERR_TOO_MANY when this address has failed too often. */
+/* ERR_BANNED, or ERR_TOO_MANY, when this address has failed too often. */
 enum err login_may_try(struct step *s, struct text ip);
 /* What came with a try to sign in. */
 struct login_try {

@@ -19,6 +19,9 @@ enum err account_start(struct account *self, struct step *step);
 enum err ddns_start(struct ddns *self, struct step *step);
 enum err scheduler_start(struct scheduler *self, struct step *step);
 
+/* The account family's part of a sweep: bans that have expired. */
+void account_sweep(struct step *step);
+
 /* At the start nothing is under way: what a stop or crash interrupted is due again. */
 enum err scheduler_recover(struct scheduler *self, struct step *step);
 /* Starts one task that is due and has room, in the step given. *is_done: there is none. */

@@ -213,6 +213,14 @@ struct ip_address ip_unmap(const struct ip_address *address)
     return plain;
 }
 
+struct ip_address ip_counted(const struct ip_address *address)
+{
+    if (address->family != 6) return *address;
+    struct ip_address counted = ip_unmap(address);
+    if (counted.family == 6) memset(counted.bytes + 8, 0, 8);
+    return counted;
+}
+
 static bool prefix_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
 {
     unsigned whole = bits / 8;

@@ -52,6 +52,10 @@ bool ip_equal(const struct ip_address *a, const struct ip_address *b);
  * tell it) as plain IPv4; every other address as it is. */
 struct ip_address ip_unmap(const struct ip_address *address);
 
+/* What is counted as one house or machine where addresses are limited or banned: IPv4 whole, IPv6 by its /64
+ * (the lower half becomes zero). */
+struct ip_address ip_counted(const struct ip_address *address);
+
 /* The class of the address itself: v4-mapped, NAT64 and 6to4 are classes of their own, whatever
  * IPv4 address they carry. A family of neither 4 nor 6 is IP_RESERVED. */
 enum ip_class ip_class(const struct ip_address *address);

@@ -52,7 +52,8 @@ struct turn_result turn_decide(struct core *core, const struct turn_input *input
 struct core_figures {
     uint64_t turns, messages, commits, commits_failed, audit_entries, tasks_started,
         tasks_completed, tasks_failed, tasks_retried, pushes_ok, pushes_unchanged, pushes_failed,
-        messages_in_largest_turn, captcha_checks, captcha_refused, captcha_unreachable;
+        messages_in_largest_turn, captcha_checks, captcha_refused, captcha_unreachable, sign_ins_failed,
+        bans_made;
     uint64_t last_commit_ok; /* truths: the store takes changes; a provider took the last push */
     uint64_t last_push_ok;
 };

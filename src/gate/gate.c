@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "account/bans.h"
 #include "account/oauth.h"
 #include "core/router.h"
 
@@ -21,12 +22,18 @@ struct gate *gate_new(const struct config *config, const struct secrets *secrets
     }
     auth_cache_require_mfa(gate->auth, config->auth_mfa_required_roles);
     randombytes_buf(gate->id_seed, sizeof gate->id_seed);
-    return gate;
+    uint8_t key[BUCKETS_KEY_BYTES];
+    randombytes_buf(key, sizeof key);
+    gate->limits = limits_new(config, key);
+    if (gate->limits != NULL) return gate;
+    gate_free(gate);
+    return NULL;
 }
 
 void gate_free(struct gate *gate)
 {
-    auth_cache_free(gate->auth);
+    if (gate->auth != NULL) auth_cache_free(gate->auth);
+    if (gate->limits != NULL) limits_free(gate->limits);
     free(gate);
 }
 
@@ -63,6 +70,9 @@ void gate_identify(struct gate *gate, const struct http_request *rq, struct gate
 {
     result->ip[0] = 0;
     result->client = rq->peer;
+    result->is_limited = false;
+    result->rate.limit = 0;
+    result->retry_after_s = 0;
     if (is_sane_id(rq->request_id)) {
         text_to_zero_ended(rq->request_id, result->request_id, sizeof result->request_id);
     } else {
@@ -208,6 +218,71 @@ static enum err who(struct gate *gate, const struct http_request *rq, const stru
         return e == OK ? access_check(caller, route) : e;
     }
     }
+}
+
+/* ---- bans and limits ------------------------------------------------------------------------------ */
+
+static enum err over_limit(struct gate *gate, struct gate_result *result)
+{
+    gate->limited_count++;
+    result->retry_after_s = result->rate.reset_s;
+    return ERR_TOO_MANY;
+}
+
+/* By the loop's clock, which does not step. */
+enum err gate_count(struct gate *gate, struct gate_result *result)
+{
+    if (!gate->config->limits_enabled) return OK;
+    enum err e =
+        limit_address(gate->limits, &result->client, result->call.started_us, &result->rate);
+    return e == OK ? OK : over_limit(gate, result);
+}
+
+uint64_t gate_banned_s(const struct gate *gate, const struct gate_view *view,
+                       const struct ip_address *client)
+{
+    struct ban ban;
+    if (!gate->config->limits_enabled) return 0;
+    if (ban_find(&view->read, client, view->now_ms, &ban) != OK) return 0;
+    return ban_seconds(&ban, view->now_ms);
+}
+
+static enum err check_ban(struct gate *gate, const struct gate_view *view,
+                          struct gate_result *result)
+{
+    struct ban ban;
+    enum err e = ban_find(&view->read, &result->client, view->now_ms, &ban);
+    if (e != OK) return e == ERR_NOT_FOUND ? OK : e;
+    gate->ban_refused_count++;
+    result->retry_after_s = ban_seconds(&ban, view->now_ms);
+    return ERR_BANNED;
+}
+
+/* What the address may, whoever asks. The ban comes last: its refusal tells what is left as well, and who keeps
+ * asking gets 429. */
+static enum err check_address(struct gate *gate, const struct gate_view *view,
+                              const struct route *route, struct gate_result *result)
+{
+    struct limits *limits = gate->limits;
+    if (!gate->config->limits_enabled || limits_is_free(limits, route)) return OK;
+    if (route != NULL) result->is_limited = limits_has_row(limits, route);
+    enum err e = gate_count(gate, result);
+    if (e != OK || !result->is_limited) return e;
+    e = limit_route(limits, route, &result->client, result->call.started_us, &result->rate);
+    if (e != OK) return over_limit(gate, result);
+    return limits_guards(limits, route) ? check_ban(gate, view, result) : OK;
+}
+
+static enum err check_user(struct gate *gate, struct gate_result *result)
+{
+    const struct call *call = &result->call;
+    struct limits *limits = gate->limits;
+    struct rate rate;
+    if (!gate->config->limits_enabled || call->caller.user_id == 0) return OK;
+    if (limits_is_free(limits, call->route)) return OK;
+    if (limit_user(limits, call->caller.user_id, call->started_us, &rate) == OK) return OK;
+    result->rate = rate;
+    return over_limit(gate, result);
 }
 
 /* ---- query ---------------------------------------------------------------------------------------- */
@@ -378,11 +453,15 @@ static enum err take_body(const struct http_request *rq, const struct gate_view 
     return arena_overflowed(view->arena) ? ERR_OVERLOADED : e;
 }
 
-/* dyndns2 clients know one word for every kind of wrong or missing credential. */
-static enum err refuse_router(struct gate_result *result, struct reply *reply, enum err e)
+/* dyndns2 clients know one word for every kind of wrong or missing credential. A banned address that brings a
+ * wrong one is told so instead, in our words: "badauth" makes many routers give up for good. */
+static enum err refuse_router(struct gate *gate, const struct gate_view *view,
+                              struct gate_result *result, struct reply *reply, enum err e)
 {
     unsigned status = err_info(e)->status;
     if (status != 401 && status != 403) return e;
+    bool is_wrong = status == 401 && e != ERR_NOT_SIGNED_IN && gate->config->limits_enabled;
+    if (is_wrong && check_ban(gate, view, result) == ERR_BANNED) return ERR_BANNED;
     reply_start(reply, result->call.route);
     reply->status = 401;
     json_raw(&reply->body, TEXT("badauth\n"));
@@ -399,6 +478,11 @@ enum err gate_check(struct gate *gate, const struct http_request *rq, const stru
     enum err e = OK;
     struct call *call = &result->call;
     const struct route *route = route_match(rq->method, rq->path, &call->id, &e, &allowed);
+    enum err refused = check_address(gate, view, route, result);
+    if (refused != OK) {
+        call->route = route;
+        return refused;
+    }
     if (route == NULL) {
         if (e == ERR_METHOD) result->allow = route_allow(allowed, view->arena);
         return e;
@@ -410,7 +494,10 @@ enum err gate_check(struct gate *gate, const struct http_request *rq, const stru
     call->if_none_match = rq->if_none_match;
     call->user_agent = rq->user_agent;
     e = who(gate, rq, view, call);
-    if (e != OK) return route->access == ACCESS_DYNDNS ? refuse_router(result, reply, e) : e;
+    if (e != OK && route->access == ACCESS_DYNDNS)
+        return refuse_router(gate, view, result, reply, e);
+    if (e == OK) e = check_user(gate, result);
+    if (e != OK) return e;
     if (rq->idempotency_key.bytes > 255) { /* an empty one is as good as none */
         return bad_query(TEXT("Idempotency-Key"), TEXT("must have at most 255 bytes"), view, call,
                          reply);

@@ -1,6 +1,6 @@
 /* The gate: what every request passes before a handler sees it, in this order, each refusal with its code:
  *
- *     peer address ► Host ► route ► who is asking ► may they ► query ► body
+ *     peer address ► Host ► route ► address: ban, limits ► who is asking ► may they ► user: limit ► query ► body
  *
  * It runs on the loop and touches no socket: it turns an http_request into a call, or into a reply that
  * refuses it. */
@@ -13,6 +13,7 @@
 #include "core/reader.h"
 #include "core/request.h"
 #include "core/secrets.h"
+#include "gate/limits.h"
 
 enum { REQUEST_ID_BYTES_MAX = 64 };
 
@@ -24,6 +25,8 @@ struct gate {
     uint64_t id_count;
     char known_host[256]; /* the last Host that was found good: most requests bring the same */
     size_t known_host_bytes;
+    struct limits *limits;
+    uint64_t limited_count, ban_refused_count; /* requests that were refused, for metrics */
 };
 
 /* What a request is judged by. */
@@ -41,6 +44,9 @@ struct gate_result {
     struct ip_address client; /* behind trusted proxies: the right-most untrusted hop */
     char ip[IP_TEXT_SIZE];    /* the same as text; filled in on demand by gate_ip() */
     char request_id[REQUEST_ID_BYTES_MAX + 1];
+    bool is_limited;  /* its route has a row in limits.def: the core's answer gets fields too */
+    struct rate rate; /* for the answer's RateLimit fields; limit 0: none */
+    uint64_t retry_after_s; /* of a refusal; 0: nothing is known */
 };
 
 /* NULL when memory is short. */
@@ -54,6 +60,11 @@ enum err gate_admit(struct gate *gate, const struct http_request *rq, struct gat
 /* The rest. On a refusal that names fields or an offset, reply holds it already (status >= 400). */
 enum err gate_check(struct gate *gate, const struct http_request *rq, const struct gate_view *view,
                     struct gate_result *result, struct reply *reply);
+/* For files and answers to OPTIONS, which need no gate_check(): takes from the address's bucket. */
+enum err gate_count(struct gate *gate, struct gate_result *result);
+/* Seconds that this address is banned for yet; 0: it is not, or until the ban is lifted. */
+uint64_t gate_banned_s(const struct gate *gate, const struct gate_view *view,
+                       const struct ip_address *client);
 /* Largest body that a method and path take. */
 size_t gate_body_max(const struct gate *gate, struct text method, struct text path);
 /* Whether browsers may call from this origin. */

@@ -1,4 +1,5 @@
 /* Requests: from the listener through the gate to a reading handler or the core, and back. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -9,7 +10,7 @@
 #include "web/assets.h"
 #include "web/metrics.h"
 
-enum { FIELDS_MAX = 2048, ORIGINS_MAX = 4096 };
+enum { FIELDS_MAX = 2048, RETRY_AFTER_S = 5, PENDING_MAX = 4096 };
 
 /* Header fields of an answer in the making. Begun by bytes = 0, not by an initialiser, which would clear
  * the whole of it for every request. */
@@ -57,18 +58,35 @@ static void add_field(struct fields *fields, struct text name, struct text value
 static void add_cors(struct fields *fields, struct text origin)
 {
     add_field(fields, TEXT("Access-Control-Allow-Origin"), origin);
-    add_raw(
-        fields,
-        TEXT("Vary: Origin\r\nAccess-Control-Expose-Headers: ETag, X-Request-Id, Retry-After\r\n"));
+    add_raw(fields,
+            TEXT("Vary: Origin\r\nAccess-Control-Expose-Headers: ETag, X-Request-Id, Retry-After, "
+                 "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset\r\n"));
 }
 
+static void add_number(struct fields *fields, struct text name, uint64_t number)
+{
+    char digits[24];
+    int bytes = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+    add_field(fields, name, (struct text){digits, (size_t)bytes});
+}
+
+static void add_limits(struct fields *fields, const struct rate *rate)
+{
+    if (rate->limit == 0) return;
+    add_number(fields, TEXT("RateLimit-Limit"), rate->limit);
+    add_number(fields, TEXT("RateLimit-Remaining"), rate->remaining);
+    add_number(fields, TEXT("RateLimit-Reset"), rate->reset_s);
+}
+
+/* retry_after_s 0: how long is not known. */
 static void add_common(struct fields *fields, struct text request_id, unsigned status,
-                       struct text etag)
+                       struct text etag, uint64_t retry_after_s)
 {
     add_field(fields, TEXT("X-Request-Id"), request_id);
     if (etag.bytes > 0) add_field(fields, TEXT("ETag"), etag);
     add_raw(fields, TEXT("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"));
-    if (status == 429 || status == 503) add_raw(fields, TEXT("Retry-After: 5\r\n"));
+    if (retry_after_s == 0 && (status == 429 || status == 503)) retry_after_s = RETRY_AFTER_S;
+    if (retry_after_s > 0) add_number(fields, TEXT("Retry-After"), retry_after_s);
 }
 
 static struct text fields_text(const struct fields *fields)
@@ -76,29 +94,34 @@ static struct text fields_text(const struct fields *fields)
     return (struct text){fields->data, fields->bytes};
 }
 
-/* ---- browsers that wait for the core -------------------------------------------------------------- */
+/* ---- what waits for the core ---------------------------------------------------------------------- */
 
-static void remember_origin(struct serve *serve, uint64_t exchange, struct text origin)
+static void remember(struct serve *serve, uint64_t exchange, const struct gate_result *who,
+                     struct text origin)
 {
-    if (serve->origin_count == serve->origin_room) {
-        size_t room = serve->origin_room == 0 ? 16 : serve->origin_room * 2;
-        struct pending_origin *grown =
-            room > ORIGINS_MAX ? NULL : realloc(serve->origins, room * sizeof *grown);
-        if (grown == NULL) return; /* this answer will lack its CORS fields */
-        serve->origins = grown;
-        serve->origin_room = room;
+    if (serve->pending_count == serve->pending_room) {
+        size_t room = serve->pending_room == 0 ? 16 : serve->pending_room * 2;
+        struct pending *grown =
+            room > PENDING_MAX ? NULL : realloc(serve->pending, room * sizeof *grown);
+        if (grown == NULL) return; /* this answer will lack these fields */
+        serve->pending = grown;
+        serve->pending_room = room;
     }
-    struct pending_origin *pending = &serve->origins[serve->origin_count];
+    struct pending *pending = &serve->pending[serve->pending_count++];
     pending->exchange = exchange;
-    if (text_to_zero_ended(origin, pending->origin, sizeof pending->origin)) serve->origin_count++;
+    pending->client = who->client;
+    pending->is_limited = who->is_limited;
+    pending->rate = who->rate;
+    if (!text_to_zero_ended(origin, pending->origin, sizeof pending->origin))
+        pending->origin[0] = 0;
 }
 
-static bool take_origin(struct serve *serve, uint64_t exchange, struct pending_origin *origin)
+static bool take_pending(struct serve *serve, uint64_t exchange, struct pending *pending)
 {
-    for (size_t i = 0; i < serve->origin_count; i++) {
-        if (serve->origins[i].exchange != exchange) continue;
-        *origin = serve->origins[i];
-        serve->origins[i] = serve->origins[--serve->origin_count];
+    for (size_t i = 0; i < serve->pending_count; i++) {
+        if (serve->pending[i].exchange != exchange) continue;
+        *pending = serve->pending[i];
+        serve->pending[i] = serve->pending[--serve->pending_count];
         return true;
     }
     return false;
@@ -115,7 +138,8 @@ static void respond(struct serve *serve, uint64_t exchange, const struct http_re
     fields_begin(&fields);
     bool is_fresh = etag.bytes > 0 && rq->if_none_match.bytes > 0 && reply->status == 200 &&
                     etag_matches(rq->if_none_match, reply->etag, false);
-    add_common(&fields, who->call.request_id, reply->status, etag);
+    add_common(&fields, who->call.request_id, reply->status, etag, who->retry_after_s);
+    add_limits(&fields, &who->rate);
     if (who->allow.bytes > 0) add_field(&fields, TEXT("Allow"), who->allow);
     if (reply->status == 401) {
         add_field(&fields, TEXT("WWW-Authenticate"),
@@ -151,16 +175,28 @@ static void refuse(struct serve *serve, uint64_t exchange, const struct http_req
     log_access(serve, rq, who);
 }
 
+/* The core says that an address is banned; how long, its record tells. */
+static uint64_t banned_s(struct serve *serve, const struct pending *pending, unsigned status)
+{
+    struct gate_view view;
+    if (!pending->is_limited || status != err_info(ERR_BANNED)->status) return 0;
+    return serve_snapshot(serve, &view) == OK ? gate_banned_s(serve->gate, &view, &pending->client)
+                                              : 0;
+}
+
 /* An answer from the core. */
 void serve_answer(struct serve *serve, const struct answer *answer)
 {
     struct fields fields;
-    struct pending_origin origin;
+    struct pending pending;
+    bool is_pending = take_pending(serve, answer->exchange, &pending);
     fields_begin(&fields);
-    add_common(&fields, answer->request_id, answer->status, answer->etag);
+    add_common(&fields, answer->request_id, answer->status, answer->etag,
+               is_pending ? banned_s(serve, &pending, answer->status) : 0);
     if (answer->status == 401)
         add_raw(&fields, TEXT("WWW-Authenticate: Bearer realm=\"homeport\"\r\n"));
-    if (take_origin(serve, answer->exchange, &origin)) add_cors(&fields, text_of(origin.origin));
+    if (is_pending) add_limits(&fields, &pending.rate);
+    if (is_pending && pending.origin[0] != 0) add_cors(&fields, text_of(pending.origin));
     metrics_answered(answer->route, answer->status, took_us(answer->started_us));
     http_respond(serve->http, answer->exchange,
                  &(struct http_reply){.status = answer->status,
@@ -256,6 +292,11 @@ static bool serve_file(struct serve *serve, uint64_t exchange, const struct http
         return false;
     const struct asset *asset = asset_find(rq->path);
     if (asset == NULL) return false;
+    enum err e = gate_count(serve->gate, who);
+    if (e != OK) {
+        refuse(serve, exchange, rq, who, e, false);
+        return true;
+    }
     bool is_fresh =
         rq->if_none_match.bytes > 0 && etag_matches(rq->if_none_match, asset->etag, false);
     add_field(&fields, TEXT("X-Request-Id"), who->call.request_id);
@@ -289,8 +330,11 @@ static void preflight(struct serve *serve, uint64_t exchange, const struct http_
     uint64_t id;
     enum err why = OK;
     fields_begin(&fields);
-    if (rq->origin.bytes > 0 && !gate_origin(serve->gate, rq->origin)) {
-        refuse(serve, exchange, rq, who, ERR_ORIGIN_REFUSED, false);
+    enum err e = gate_count(serve->gate, who);
+    if (e == OK && rq->origin.bytes > 0 && !gate_origin(serve->gate, rq->origin))
+        e = ERR_ORIGIN_REFUSED;
+    if (e != OK) {
+        refuse(serve, exchange, rq, who, e, false);
         return;
     }
     const struct route *route = route_match(rq->method, rq->path, &id, &why, &allowed);
@@ -331,7 +375,7 @@ static void read_lane(struct serve *serve, uint64_t exchange, const struct http_
     if (route->read == events) {
         struct fields fields;
         fields_begin(&fields);
-        add_common(&fields, who->call.request_id, 200, TEXT_NONE);
+        add_common(&fields, who->call.request_id, 200, TEXT_NONE, 0);
         if (rq->origin.bytes > 0 && gate_origin(serve->gate, rq->origin))
             add_cors(&fields, rq->origin);
         events_begin(serve, exchange, rq, who, fields_text(&fields));
@@ -381,9 +425,13 @@ void serve_request(void *context, uint64_t exchange, const struct http_request *
     who.call.exchange = exchange;
     who.call.ip = gate_ip(&who);
     bool has_origin = rq->origin.bytes > 0 && gate_origin(serve->gate, rq->origin);
-    if (has_origin) remember_origin(serve, exchange, rq->origin);
     e = post_call(serve, &who.call);
-    if (e != OK) refuse(serve, exchange, rq, &who, e, false);
+    if (e != OK) {
+        refuse(serve, exchange, rq, &who, e, false);
+        return;
+    }
+    if (has_origin || who.is_limited)
+        remember(serve, exchange, &who, has_origin ? rq->origin : TEXT_NONE);
 }
 
 void serve_refused(void *context, uint64_t exchange, const struct http_request *rq, enum err why)

@@ -181,7 +181,9 @@ static void collect(void *context, struct metrics_http *http, uint64_t *store_us
                                   .connections_refused = counts->connections_refused,
                                   .timeouts_total = counts->timeouts_total,
                                   .bytes_in = counts->bytes_in,
-                                  .bytes_out = counts->bytes_out};
+                                  .bytes_out = counts->bytes_out,
+                                  .rate_limited = serve->gate->limited_count,
+                                  .ban_refused = serve->gate->ban_refused_count};
     store_lmdb_usage(serve->store, store_used, store_most);
 }
 
@@ -293,7 +295,7 @@ static void finish(struct serve *serve)
     gate_free(serve->gate);
     arena_free(&serve->arena);
     json_free(&serve->reply.body);
-    free(serve->origins);
+    free(serve->pending);
 }
 
 int serve_run(struct home *home)

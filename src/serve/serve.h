@@ -23,10 +23,13 @@ struct event_client;
 struct asked;
 struct hashing;
 
-/* A browser waits for an answer from the core: its origin, for the answer's CORS fields. */
-struct pending_origin {
+/* What an answer from the core shall carry besides: CORS fields for a browser's origin, and the rate limit. */
+struct pending {
     uint64_t exchange;
-    char origin[256];
+    struct ip_address client;
+    bool is_limited;
+    struct rate rate;
+    char origin[256]; /* empty: none */
 };
 
 struct serve {
@@ -48,8 +51,8 @@ struct serve {
     struct store_txn *snapshot; /* of this turn of the loop, taken at its first read */
     struct arena arena;         /* of the request being looked at */
     struct reply reply;         /* the same */
-    struct pending_origin *origins;
-    size_t origin_count, origin_room;
+    struct pending *pending;
+    size_t pending_count, pending_room;
     struct event_client *clients;
     struct asked *asked;                      /* calls under way */
     struct asked *unsent_first, *unsent_last; /* of them: sent in the next turns of the loop */

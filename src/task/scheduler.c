@@ -259,7 +259,9 @@ enum err scheduler_run_one(struct scheduler *self, struct step *step, bool *is_d
     task.attempts++;
     task_put(step, &task);
     core_figures(step->core)->tasks_started++;
-    return run(step, &task);
+    enum err e = run(step, &task);
+    if (e == OK && task.kind == task_kind_sweep) account_sweep(step);
+    return e;
 }
 
 uint64_t scheduler_wake_ms(const struct scheduler *self, uint64_t now_ms)

@@ -12,6 +12,7 @@
 struct metrics_http {
     uint64_t connections_open, streams_open, connections_total, connections_refused, timeouts_total,
         bytes_in, bytes_out;
+    uint64_t rate_limited, ban_refused; /* by the gate */
 };
 struct metrics_outside {
     uint64_t calls, faults, open;

@@ -11,26 +11,30 @@ static const char about[] =
     "`{\"code\":N,\"message\":\"...\",\"data\":null,\"request_id\":\"...\"}`. With 422, `data.errors` names every "
     "bad field. Ids are decimal strings, times RFC 3339 in UTC. Lists take `limit` and `cursor`. Lengths of "
     "texts are counted in bytes of UTF-8. HEAD works wherever GET does.\n\n"
+    "Requests are limited by address and by user, and routes that passwords can be guessed at by address once "
+    "more: their answers say how much is left in `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. "
+    "Without any left the answer is 429 with `Retry-After`. An address with too many failed sign-ins is banned: "
+    "its sign-ins get 403006, what it asks with a valid token or key is answered.\n\n"
     "API keys carry scopes: `read` and `write` for everything, or one family's, such as `ddns:write`; "
     "`x-scope` names what an operation asks for, `x-roles` the roles that may call it. Another user's object "
     "answers 404.\n";
 
 /* ---- errors --------------------------------------------------------------------------------------- */
 
-static void headers_of_status(struct json *json, unsigned status)
+enum other_form { FORM_NONE, FORM_DYNDNS, FORM_HEALTH, FORM_OAUTH, FORM_LIMITED };
+
+static void headers_of_status(struct json *json, unsigned status, enum other_form form)
 {
+    /* Every form of OAuth 2 stands on a limited route. A ban says how long, where a ban can be met. */
+    bool is_limited = form == FORM_LIMITED || form == FORM_OAUTH;
+    bool is_ban = status == 403 && (form == FORM_LIMITED || form == FORM_DYNDNS);
     openapi_open(json, "headers", '{');
     openapi_raw(json, "X-Request-Id", "{\"$ref\":\"#/components/headers/RequestId\"}");
     if (status == 401)
         openapi_raw(json, "WWW-Authenticate", "{\"$ref\":\"#/components/headers/Authenticate\"}");
-    if (status == 429 || status == 503)
+    if (status == 429 || status == 503 || is_ban)
         openapi_raw(json, "Retry-After", "{\"$ref\":\"#/components/headers/RetryAfter\"}");
-    if (status == 429) {
-        openapi_raw(json, "RateLimit-Limit", "{\"$ref\":\"#/components/headers/RateLimitLimit\"}");
-        openapi_raw(json, "RateLimit-Remaining",
-                    "{\"$ref\":\"#/components/headers/RateLimitRemaining\"}");
-        openapi_raw(json, "RateLimit-Reset", "{\"$ref\":\"#/components/headers/RateLimitReset\"}");
-    }
+    if (status == 429 || is_limited) openapi_limit_headers(json);
     json_close(json, '}');
 }
 
@@ -74,14 +78,12 @@ static void error_media(struct json *json, unsigned status)
     json_close(json, '}');
 }
 
-enum other_form { FORM_NONE, FORM_DYNDNS, FORM_HEALTH, FORM_OAUTH };
-
 /* One answer for a status. Health tells its state with the same status that says "too busy"; the dyndns2
  * route answers in that protocol's words when it can, and in ours when the gate refuses before; so does the
  * one that speaks OAuth 2. */
 static void error_response(struct json *json, unsigned status, enum other_form form)
 {
-    static const char *const prefixes[] = {"Error", "Dyndns", "Health", "Oauth"};
+    static const char *const prefixes[] = {"Error", "Dyndns", "Health", "Oauth", "Limited"};
     char name[32], code[16], description[2048] = "";
     size_t n = 0;
     for (int e = OK + 1; e < ERR_COUNT; e++) {
@@ -94,7 +96,7 @@ static void error_response(struct json *json, unsigned status, enum other_form f
     snprintf(name, sizeof name, "%s%u", prefixes[form], status);
     openapi_open(json, name, '{');
     openapi_text(json, "description", description);
-    headers_of_status(json, status);
+    headers_of_status(json, status, form);
     openapi_open(json, "content", '{');
     json_key(json, TEXT("application/json"));
     if (form == FORM_HEALTH) {
@@ -140,6 +142,7 @@ static void responses_write(struct json *json)
         }
         if (status == 503) error_response(json, status, FORM_HEALTH);
         if (status == 400) error_response(json, status, FORM_OAUTH);
+        if (openapi_tells_limit(status)) error_response(json, status, FORM_LIMITED);
     }
 }
 
@@ -238,9 +241,9 @@ static const char headers[] =
     "\"ETag\":{\"description\":\"For If-Match and If-None-Match\",\"schema\":{\"type\":\"string\"}},"
     "\"RetryAfter\":{\"description\":\"Seconds to wait\",\"schema\":{\"type\":\"integer\",\"minimum\":0}},"
     "\"Authenticate\":{\"description\":\"How to sign in\",\"schema\":{\"type\":\"string\"}},"
-    "\"RateLimitLimit\":{\"description\":\"Requests per window\",\"schema\":{\"type\":\"integer\",\"minimum\":0}},"
+    "\"RateLimitLimit\":{\"description\":\"Requests that a full bucket holds\",\"schema\":{\"type\":\"integer\",\"minimum\":0}},"
     "\"RateLimitRemaining\":{\"description\":\"Requests left\",\"schema\":{\"type\":\"integer\",\"minimum\":0}},"
-    "\"RateLimitReset\":{\"description\":\"Seconds until there are more\",\"schema\":{\"type\":\"integer\",\"minimum\":0}}}";
+    "\"RateLimitReset\":{\"description\":\"Seconds until there is one more\",\"schema\":{\"type\":\"integer\",\"minimum\":0}}}";
 
 static const char security_schemes[] =
     "{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\","

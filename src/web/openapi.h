@@ -26,6 +26,10 @@ void openapi_paths_write(struct json *json);
 struct text openapi_tag(struct text path);
 /* Whether a role may call a route; 0: somebody who is not signed in. */
 bool openapi_may(const struct route *route, enum role role);
+/* Rate limits, from schema/limits.def: whether an answer of this status can come from behind a limited route's
+ * bucket, and the three header fields. */
+bool openapi_tells_limit(unsigned status);
+void openapi_limit_headers(struct json *json);
 /* Whether GET answers of a route carry an ETag (and so may be 304). */
 bool openapi_has_etag(const struct route *route);
 

@@ -10,12 +10,19 @@
 static const struct family_path {
     const char *start, *tag;
 } families[] = {
-    {"/api/v1/setup", "accounts"},    {"/api/v1/auth/", "accounts"},
-    {"/api/v1/users", "accounts"},    {"/api/v1/user/", "accounts"},
-    {"/api/v1/api-keys", "accounts"}, {"/api/v1/sessions", "accounts"},
-    {"/api/v1/domains", "ddns"},      {"/api/v1/records", "ddns"},
-    {"/api/v1/ddns", "ddns"},         {"/nic/", "ddns"},
-    {"/api/v1/tasks", "tasks"},       {"/", "operations"},
+    {"/api/v1/setup", "accounts"},
+    {"/api/v1/auth/", "accounts"},
+    {"/api/v1/users", "accounts"},
+    {"/api/v1/user/", "accounts"},
+    {"/api/v1/api-keys", "accounts"},
+    {"/api/v1/sessions", "accounts"},
+    {"/api/v1/bans", "accounts"},
+    {"/api/v1/domains", "ddns"},
+    {"/api/v1/records", "ddns"},
+    {"/api/v1/ddns", "ddns"},
+    {"/nic/", "ddns"},
+    {"/api/v1/tasks", "tasks"},
+    {"/", "operations"},
 };
 
 struct text openapi_tag(struct text path)
@@ -48,6 +55,65 @@ static bool takes_if_match(const struct route *route)
 {
     return route->method == METHOD_PATCH || route->method == METHOD_PUT ||
            route->method == METHOD_DELETE;
+}
+
+/* ---- rate limits ---------------------------------------------------------------------------------- */
+
+/* The operations of limits.def. */
+static const char *const limited[] = {
+#define BUCKET(name, setting, seconds, sentence)
+#define LIMITED(operation, bucket, banned) #operation,
+#define FREE(operation)
+#include "limits.def"
+#undef LIMITED
+#undef FREE
+};
+static const char *const unlimited[] = {
+#define LIMITED(operation, bucket, banned)
+#define FREE(operation) #operation,
+#include "limits.def"
+#undef BUCKET
+#undef LIMITED
+#undef FREE
+};
+
+static bool is_among(const struct route *route, const char *const *operations, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(route->operation, text_of(operations[i]))) return true;
+    }
+    return false;
+}
+
+static bool is_limited(const struct route *route)
+{
+    return is_among(route, limited, sizeof limited / sizeof *limited);
+}
+
+/* All others are refused before: by the listener, or for the name that the request gives this host. */
+bool openapi_tells_limit(unsigned status)
+{
+    switch (status) {
+    case 400:
+    case 401:
+    case 403:
+    case 404:
+    case 409:
+    case 415:
+    case 422:
+    case 500:
+    case 503:
+    case 507: return true;
+    default: return false;
+    }
+}
+
+void openapi_limit_headers(struct json *json)
+{
+    openapi_raw(json, "RateLimit-Limit", "{\"$ref\":\"#/components/headers/RateLimitLimit\"}");
+    openapi_raw(json, "RateLimit-Remaining",
+                "{\"$ref\":\"#/components/headers/RateLimitRemaining\"}");
+    openapi_raw(json, "RateLimit-Reset", "{\"$ref\":\"#/components/headers/RateLimitReset\"}");
 }
 
 /* ---- parameters ----------------------------------------------------------------------------------- */
@@ -218,6 +284,7 @@ static bool can_fail(const struct route *route, unsigned status)
     case 409: return is_turn && is_change && !route->is_form;
     case 412: return takes_if_match(route);
     case 415: return route->takes != NULL && !route->is_form;
+    case 429: return !is_among(route, unlimited, sizeof unlimited / sizeof *unlimited);
     case 422: return is_change && route->method != METHOD_DELETE && !route->is_form;
     case 507: return is_turn;
     default: return true;
@@ -228,6 +295,7 @@ static void shared_response(struct json *json, const struct route *route, unsign
 {
     char key[16], ref[64];
     const char *kind = route->access == ACCESS_DYNDNS ? "Dyndns" : "Error";
+    if (is_limited(route) && openapi_tells_limit(status)) kind = "Limited";
     if (status == 503 && text_equal(route->operation, TEXT("health"))) kind = "Health";
     if (status == 400 && route->is_form) kind = "Oauth";
     snprintf(key, sizeof key, "%u", status);
@@ -275,10 +343,11 @@ static void success_write(struct json *json, const struct route *route)
     openapi_open(json, key, '{');
     openapi_text(json, "description",
                  route->status == 202 ? "Accepted: it goes on by itself" : "Done");
-    openapi_raw(json, "headers",
-                has_tag ? "{\"X-Request-Id\":{\"$ref\":\"#/components/headers/RequestId\"},"
-                          "\"ETag\":{\"$ref\":\"#/components/headers/ETag\"}}"
-                        : "{\"X-Request-Id\":{\"$ref\":\"#/components/headers/RequestId\"}}");
+    openapi_open(json, "headers", '{');
+    openapi_raw(json, "X-Request-Id", "{\"$ref\":\"#/components/headers/RequestId\"}");
+    if (has_tag) openapi_raw(json, "ETag", "{\"$ref\":\"#/components/headers/ETag\"}");
+    if (is_limited(route)) openapi_limit_headers(json);
+    json_close(json, '}');
     openapi_open(json, "content", '{');
     json_key(json, text_cut(&type, ';')); /* without its parameters */
     json_open(json, '{');
