@@ -56,11 +56,12 @@ bool captcha_is_on_for_login(struct step *s, struct text ip)
 
 enum err captcha_show(struct view *view, const struct call *call, struct reply *reply)
 {
+    struct captcha_state state = {.enabled = captcha_is_on(view->config)};
     (void)call;
-    const struct captcha_state state = {
-        .enabled = captcha_is_on(view->config),
-        .app_id = captcha_is_on(view->config) ? view->config->captcha_app_id : 0,
-    };
+    if (state.enabled) {
+        state.app_id =
+            arena_print(view->arena, "%llu", (unsigned long long)view->config->captcha_app_id);
+    }
     reply_one(reply, &captcha_state_type, &state);
     return OK;
 }

@@ -1,12 +1,13 @@
-"""../shared/protocols beside the project: vectors and their judge."""
+"""../shared/protocols beside the project (or $HOMEPORT_SHARED): vectors and their judge."""
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-PROTOCOLS = Path(__file__).resolve().parents[3] / "shared/protocols"
+PROTOCOLS = Path(os.environ.get("HOMEPORT_SHARED") or Path(__file__).resolve().parents[3] / "shared") / "protocols"
 
 
 def vectors(stem, *kinds):
