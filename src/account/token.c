@@ -9,7 +9,7 @@ enum {
     JSON_BYTES_MAX = TOKEN_BYTES_MAX / 4 * 3 + 2,
     MEMBERS_MAX = 32,
     /* yyjson's own bound for a document of JSON_BYTES_MAX, see yyjson_read_max_memory_usage(). */
-    POOL_BYTES = JSON_BYTES_MAX * 12 + 512
+    POOL_BYTES = JSON_BYTES_MAX * 13 + 512
 };
 static_assert(MAC_BYTES == 32, "HS256 signatures have 32 bytes");
 
@@ -150,8 +150,11 @@ static yyjson_val *part_object(struct text part, char pool[POOL_BYTES])
     return has_duplicates(root) ? NULL : root;
 }
 
+/* Of a string only: yyjson_get_len() tells the members of an array or object too, for which
+ * yyjson_get_str() has no text, so that {"kid":[0]} would be one byte at NULL. */
 static struct text word_of(yyjson_val *value)
 {
+    if (!yyjson_is_str(value)) return TEXT_NONE;
     return (struct text){yyjson_get_str(value), yyjson_get_len(value)};
 }
 
