@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "account/token_keys.h"
 #include "core/actor.h"
 
 struct account *account_new(void)
@@ -33,7 +34,7 @@ enum err account_start(struct account *self, struct step *s)
         self->has_failures_key = true;
     }
     if (account_has_admin(&s->read)) setup_token_forget(self);
-    return OK;
+    return token_keys_start(s);
 }
 
 bool account_has_admin(const struct reader *reader)
