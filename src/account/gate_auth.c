@@ -151,6 +151,7 @@ static enum err key_check(const struct reader *snapshot, uint64_t now_ms, struct
         .user_id = key.user_id,
         .key_id = id,
         .rights = scopes_to_rights(key.scopes),
+        .is_host_bound = key.hosts.bytes > 0,
     };
     entry->expires_ms = key.expires_at != 0 ? key.expires_at : UINT64_MAX;
     if (key.last_used_at > entry->noted_ms) entry->noted_ms = key.last_used_at;
@@ -398,6 +399,7 @@ enum err access_check(const struct caller *caller, const struct route *route)
     if (route->access == ACCESS_PUBLIC || route->access == ACCESS_METRICS) return OK;
     if (caller->user_id == 0) return ERR_NOT_SIGNED_IN;
     if (caller->role < role_needed(route->access)) return ERR_FORBIDDEN;
+    if (caller->is_host_bound && route->access != ACCESS_DYNDNS) return ERR_SCOPE_MISSING;
 
     /* A GET of the turn lane changes things too: /nic/update. A family of its own (SCOPE_none) is only
      * opened by the words that open all families. */

@@ -152,9 +152,13 @@ enum err token_keys_rotate(struct step *s, bool revoke_old, struct token_key *ma
     rows_retire(s, &rows, revoke_old);
     made->id = step_id(s);
     token_key_put(s, made);
+    return OK;
+}
+
+static void log_rotation(const struct token_key *made, bool revoke_old)
+{
     log_line(LOG_INFO, "another key signs tokens", LOG_NUMBER("number", made->number),
              LOG_FLAG("revoke_old", revoke_old), LOG_END);
-    return OK;
 }
 
 /* ---- the schedule --------------------------------------------------------------------------------- */
@@ -215,9 +219,11 @@ enum err key_rotate_run(struct step *s, struct task *task)
         return OK;
     }
     e = token_keys_rotate(s, false, &made, &again_ms);
-    if (e == OK) again_ms = s->now_ms + age_ms;
     if (e != OK && e != ERR_CONFLICT) return e;
-    if (e == ERR_CONFLICT) {
+    if (e == OK) {
+        log_rotation(&made, false);
+        again_ms = s->now_ms + age_ms;
+    } else {
         log_line(LOG_WARNING, "the key that signs tokens stays: too many older ones are still good",
                  LOG_END);
     }
@@ -237,13 +243,16 @@ enum err token_key_rotate(struct step *s, const struct call *call, struct reply 
     const struct token_key_rotate_input *in = call->body;
     struct token_key made;
     uint64_t again_ms;
+    bool revoke_old = in != NULL && in->revoke_old;
     if (call->caller.session_id == 0) return ERR_FORBIDDEN; /* an API key moves no keys */
-    enum err e = token_keys_rotate(s, in != NULL && in->revoke_old, &made, &again_ms);
+    enum err e = token_keys_rotate(s, revoke_old, &made, &again_ms);
     if (e == ERR_CONFLICT) {
         reply_error_saying(reply, e,
                            TEXT("Eight keys are good already: wait until one retires, or use revoke_old"),
                            call->request_id);
     }
-    if (e == OK) reply_one(reply, &token_key_type, &made);
-    return e;
+    if (e != OK) return e;
+    log_rotation(&made, revoke_old);
+    reply_one(reply, &token_key_type, &made);
+    return OK;
 }

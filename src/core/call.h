@@ -30,6 +30,7 @@ struct caller {
     uint64_t session_id; /* sign-in, or 0 */
     enum role role;
     uint32_t rights;     /* enum right */
+    bool is_host_bound;  /* a key with hosts: /nic/update alone, and for them alone */
 };
 
 struct page {
