@@ -35,7 +35,7 @@ PRODUCTS = {"account", "audit", "ddns", "task"}
 INCLUDES = {
     "core": {"core", "store"},
     "store": {"store", "core"},
-    "account": {"account", "cloud", "core"},
+    "account": {"account", "task", "notify", "cloud", "core"},
     "audit": {"audit", "core"},
     "cloud": {"cloud", "core"},
     "ddns": {"ddns", "task", "cloud", "core"},

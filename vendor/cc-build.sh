@@ -65,7 +65,7 @@ third_party() {
 
 # A program of objects and libraries, with libFuzzer's main when asked.
 link() { # NAME OBJECTS [LINK_FLAGS]
-    printf '%s: %s %s\n\t$(CC) -o $@ %s %s %s -lpthread -ldl -lm\n' "$folder/$1" "$2" "$libraries" \
+    printf '%s: %s %s\n\t$(CC) -o $@ %s %s %s -lcrypt -lpthread -ldl -lm\n' "$folder/$1" "$2" "$libraries" \
         "$2" "$libraries" "$LDFLAGS ${3:-}" >>"$makefile"
 }
 

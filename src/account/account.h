@@ -41,6 +41,9 @@ bool account_try_setup_token(struct account *self, struct text token, uint64_t n
 /* A user with this name, mail address or phone number, other than `self_id`, in any case of letters. */
 bool account_is_taken(const struct reader *reader, const struct user *like, uint64_t self_id);
 
+/* Whether this is the only active super_admin. It stays what it is: somebody who can is always left. */
+enum err account_is_last_super(struct step *s, const struct user *user, bool *is_last);
+
 /* Takes over the fields that a body gave, by their names, which the other type has too. */
 void account_take_given(const struct record_type *from_type, uint64_t given, const void *from,
                         const struct record_type *to_type, void *to);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "account/captcha.h"
+#include "account/token_keys.h"
 #include "core/actor.h"
 
 struct account *account_new(void)
@@ -35,7 +36,7 @@ enum err account_start(struct account *self, struct step *s)
     }
     if (account_has_admin(&s->read)) setup_token_forget(self);
     captcha_sweep(s);
-    return OK;
+    return token_keys_start(s);
 }
 
 bool account_has_admin(const struct reader *reader)

@@ -2,6 +2,7 @@
 #include <sodium.h>
 
 #include "account/account.h"
+#include "account/checks.h"
 #include "core/listing.h"
 
 /* ---- the account ---------------------------------------------------------------------------------- */
@@ -60,13 +61,25 @@ static struct text key_secret_make(struct step *s, struct api_key *key)
     return whole;
 }
 
+/* What the fields' own rules cannot say. */
+static bool key_is_good(const struct step *s, const struct api_key *in, struct field_errors *errors)
+{
+    uint32_t to_update = RIGHT_WRITE | right_of(SCOPE_ddns, true);
+    if (in->expires_at != 0 && in->expires_at <= s->now_ms) {
+        field_errors_add(errors, TEXT("expires_at"), TEXT("must be in the future"));
+    }
+    if (in->hosts.bytes > 0 && (scopes_to_rights(in->scopes) & to_update) == 0) {
+        field_errors_add(errors, TEXT("scopes"), TEXT("must hold ddns:write when hosts are given"));
+    }
+    return errors->count == 0;
+}
+
 enum err api_key_create(struct step *s, const struct call *call, struct reply *reply)
 {
     const struct api_key *in = call->body;
     struct field_errors errors = {.arena = s->arena};
     if (call->caller.session_id == 0) return ERR_FORBIDDEN; /* a key makes no keys */
-    if (in->expires_at != 0 && in->expires_at <= s->now_ms) {
-        field_errors_add(&errors, TEXT("expires_at"), TEXT("must be in the future"));
+    if (!key_is_good(s, in, &errors)) {
         reply_error(reply, ERR_INVALID, &errors, call->request_id);
         return ERR_INVALID;
     }
@@ -77,6 +90,7 @@ enum err api_key_create(struct step *s, const struct call *call, struct reply *r
         .scopes = in->scopes,
         .expires_at = in->expires_at,
         .created_at = s->now_ms,
+        .hosts = in->hosts,
     };
     struct api_key_made made = {
         .id = key.id,
@@ -85,6 +99,7 @@ enum err api_key_create(struct step *s, const struct call *call, struct reply *r
         .scopes = key.scopes,
         .expires_at = key.expires_at,
         .created_at = key.created_at,
+        .hosts = key.hosts,
     };
     api_key_put(s, &key);
     reply_one(reply, &api_key_made_type, &made);

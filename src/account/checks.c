@@ -98,6 +98,34 @@ bool check_ban_ip(struct text value, struct text *reason)
     return ban_address(value, &ip);
 }
 
+/* As a mail domain, but with underscores; a name with one label would be a whole zone's top. */
+static bool is_host(struct text host)
+{
+    unsigned labels = 0;
+    struct text label = TEXT_NONE;
+    if (host.bytes == 0 || host.bytes > 253) return false;
+    while (host.data != NULL) {
+        label = text_cut(&host, '.');
+        if (label.bytes == 0 || label.bytes > 63) return false;
+        if (label.data[0] == '-' || label.data[label.bytes - 1] == '-') return false;
+        for (size_t i = 0; i < label.bytes; i++) {
+            char c = label.data[i];
+            if (!is_letter(c) && !is_digit(c) && c != '-' && c != '_') return false;
+        }
+        labels++;
+    }
+    return labels >= 2 && !all_digits(label);
+}
+
+bool check_hosts(struct text value, struct text *reason)
+{
+    *reason = TEXT("must be full host names such as home.example.com, without a dot at the end");
+    while (value.data != NULL) {
+        if (!is_host(text_cut(&value, '\n'))) return false;
+    }
+    return true;
+}
+
 static const struct {
     struct text word;
     uint32_t rights;

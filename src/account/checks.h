@@ -10,6 +10,7 @@ bool check_email(struct text value, struct text *reason);
 bool check_phone(struct text value, struct text *reason);
 bool check_ban_ip(struct text value, struct text *reason);
 bool check_scopes(struct text value, struct text *reason);
+bool check_hosts(struct text value, struct text *reason);
 
 /* The rights (see enum right) that a list of scopes gives. To write is to read; unknown words give none. */
 uint32_t scopes_to_rights(struct text lines);

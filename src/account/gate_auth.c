@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "account/checks.h"
-#include "account/token.h"
+#include "account/token_keys.h"
 
 enum {
     PROBES = 8,                 /* places a credential may have */
@@ -17,7 +17,8 @@ enum {
 
 struct auth_entry {
     struct caller caller;
-    uint64_t expires_ms; /* of the token or key, or of the session when that is earlier */
+    uint64_t expires_ms; /* of the token or key, or of its session or signing key when earlier */
+    uint64_t key_number; /* tokens: of the key that signed it */
     uint64_t generation; /* of the store in which the rows behind it were seen to be in order */
     uint64_t used_ms;
     uint64_t noted_ms; /* keys: when last_used_at was, or was asked to be, written */
@@ -27,8 +28,9 @@ struct auth_entry {
 
 struct auth_cache {
     uint8_t hash_key[crypto_shorthash_KEYBYTES];
-    struct token_key token_key;
-    const struct secrets *secrets; /* whose key token_key is */
+    struct key_ring ring;
+    uint64_t ring_generation;      /* of the store that the ring was read from */
+    const struct secrets *secrets; /* whose keys the ring holds; NULL: it was not read yet */
     uint32_t mfa_roles;            /* a bit for each role that must have a second factor */
     unsigned mask;
     uint64_t *hashes; /* 0: free */
@@ -161,6 +163,7 @@ static enum err key_check(const struct auth_cache *cache, const struct reader *s
         .user_id = key.user_id,
         .key_id = id,
         .rights = scopes_to_rights(key.scopes),
+        .is_host_bound = key.hosts.bytes > 0,
     };
     entry->expires_ms = key.expires_at != 0 ? key.expires_at : UINT64_MAX;
     if (key.last_used_at > entry->noted_ms) entry->noted_ms = key.last_used_at;
@@ -168,16 +171,35 @@ static enum err key_check(const struct auth_cache *cache, const struct reader *s
     return e == ERR_TOKEN_REVOKED ? ERR_KEY_INVALID : e;
 }
 
-static enum err token_check(struct auth_cache *cache, const struct reader *snapshot,
-                            uint64_t now_ms, const struct secrets *secrets, struct text credential,
-                            struct auth_entry *entry)
+/* The signing keys as they are in this generation of the store. */
+static enum err ring_renew(struct auth_cache *cache, const struct reader *snapshot,
+                           uint64_t generation, uint64_t now_ms, const struct secrets *secrets)
+{
+    if (cache->secrets == secrets && cache->ring_generation == generation) return OK;
+    if (cache->secrets != secrets) key_ring_wipe(&cache->ring);
+    cache->secrets = NULL;
+    enum err e = key_ring_read(&cache->ring, snapshot, secrets, now_ms);
+    if (e != OK) return e;
+    cache->secrets = secrets;
+    cache->ring_generation = generation;
+    return OK;
+}
+
+/* The part of a token's check that must be done again when the store has changed. */
+static enum err token_recheck(const struct auth_cache *cache, const struct reader *snapshot,
+                              uint64_t now_ms, struct auth_entry *entry)
+{
+    const struct signing_key *key = key_ring_find(&cache->ring, entry->key_number, now_ms);
+    if (key == NULL) return ERR_TOKEN_MALFORMED;
+    if (key->ends_ms != 0 && key->ends_ms < entry->expires_ms) entry->expires_ms = key->ends_ms;
+    return session_check(snapshot, now_ms, entry);
+}
+
+static enum err token_check(const struct auth_cache *cache, const struct reader *snapshot,
+                            uint64_t now_ms, struct text credential, struct auth_entry *entry)
 {
     struct token_claims claims;
-    if (cache->secrets != secrets) {
-        token_key_init(&cache->token_key, secrets->token_key, sizeof secrets->token_key);
-        cache->secrets = secrets;
-    }
-    enum err e = token_read(&cache->token_key, credential, now_ms, &claims);
+    enum err e = token_read(&cache->ring, credential, now_ms, &claims);
     if (e != OK) return e;
     if (claims.type != TOKEN_ACCESS) return ERR_TOKEN_MALFORMED;
     entry->caller = (struct caller){
@@ -186,7 +208,8 @@ static enum err token_check(struct auth_cache *cache, const struct reader *snaps
         .rights = UINT32_MAX,
     };
     entry->expires_ms = claims.expires_ms;
-    return session_check(cache, snapshot, now_ms, entry);
+    entry->key_number = claims.key_number;
+    return token_recheck(cache, snapshot, now_ms, entry);
 }
 
 /* ---- the cache ------------------------------------------------------------------------------------ */
@@ -286,9 +309,10 @@ static enum err check_anew(struct auth_cache *cache, const struct reader *snapsh
                            struct text credential, uint64_t hash, struct caller *caller)
 {
     struct auth_entry fresh = {.generation = generation, .bytes = credential.bytes};
-    enum err e = is_key(credential)
-                     ? key_check(cache, snapshot, now_ms, credential, &fresh)
-                     : token_check(cache, snapshot, now_ms, secrets, credential, &fresh);
+    enum err e = is_key(credential) ? OK : ring_renew(cache, snapshot, generation, now_ms, secrets);
+    if (e != OK) return e;
+    e = is_key(credential) ? key_check(cache, snapshot, now_ms, credential, &fresh)
+                           : token_check(cache, snapshot, now_ms, credential, &fresh);
     if (e != OK) return e;
     *caller = fresh.caller;
     if (credential.bytes > CREDENTIAL_BYTES_MAX) return OK;
@@ -315,7 +339,8 @@ static enum err check(struct auth_cache *cache, const struct reader *snapshot, u
     }
     if (entry->generation != generation) {
         enum err e = is_key(credential) ? key_check(cache, snapshot, now_ms, credential, entry)
-                                        : session_check(cache, snapshot, now_ms, entry);
+                                        : ring_renew(cache, snapshot, generation, now_ms, secrets);
+        if (e == OK && !is_key(credential)) e = token_recheck(cache, snapshot, now_ms, entry);
         if (e != OK) {
             entry_forget(cache, entry);
             return e;
@@ -400,6 +425,7 @@ enum err access_check(const struct caller *caller, const struct route *route)
     if (caller->user_id == 0) return ERR_NOT_SIGNED_IN;
     if (caller->role < role_needed(route->access)) return ERR_FORBIDDEN;
     if (caller->must_enroll && !is_open_without_mfa(route)) return ERR_MFA_ENROLL;
+    if (caller->is_host_bound && route->access != ACCESS_DYNDNS) return ERR_SCOPE_MISSING;
 
     /* A GET of the turn lane changes things too: /nic/update. A family of its own (SCOPE_none) is only
      * opened by the words that open all families. */

@@ -2,7 +2,7 @@
 
 #include "account/account.h"
 #include "account/device.h"
-#include "account/token.h"
+#include "account/token_keys.h"
 #include "core/listing.h"
 #include "core/log.h"
 
@@ -22,7 +22,7 @@ static struct text user_json(const struct user *user, struct arena *arena)
 static enum err tokens_make(struct step *s, const struct session *session, const struct user *user,
                             struct tokens *tokens)
 {
-    struct token_key key;
+    struct signing_key key;
     uint64_t issued_s = session->refreshed_at / 1000;
     uint64_t access_ttl =
         session->is_device ? s->config->auth_device_ttl : s->config->auth_access_ttl;
@@ -35,7 +35,8 @@ static enum err tokens_make(struct step *s, const struct session *session, const
         .role = user->role,
         .session_id = session->id,
     };
-    token_key_init(&key, s->secrets->token_key, sizeof s->secrets->token_key);
+    enum err e = signing_key_now(s, &key);
+    if (e != OK) return e;
     *tokens = (struct tokens){
         .access_token = token_make(&key, &claims, s->arena),
         .token_type = TEXT("Bearer"),
@@ -46,7 +47,7 @@ static enum err tokens_make(struct step *s, const struct session *session, const
     claims.type = TOKEN_REFRESH;
     claims.expires_ms = (issued_s + s->config->auth_refresh_ttl) * 1000;
     if (!session->is_device) tokens->refresh_token = token_make(&key, &claims, s->arena);
-    token_key_wipe(&key);
+    signing_key_wipe(&key);
     return arena_overflowed(s->arena) ? ERR_OVERLOADED : OK;
 }
 
@@ -117,10 +118,10 @@ void session_end_all(struct step *s, uint64_t user_id, uint64_t kept_id)
 static enum err refresh_token_read(const struct step *s, struct text token,
                                    struct token_claims *claims)
 {
-    struct token_key key;
-    token_key_init(&key, s->secrets->token_key, sizeof s->secrets->token_key);
-    enum err e = token_read(&key, token, s->now_ms, claims);
-    token_key_wipe(&key);
+    struct key_ring ring = {.count = 0};
+    enum err e = key_ring_read(&ring, &s->read, s->secrets, s->now_ms);
+    if (e == OK) e = token_read(&ring, token, s->now_ms, claims);
+    key_ring_wipe(&ring);
     if (e != OK) return e;
     return claims->type == TOKEN_REFRESH ? OK : ERR_TOKEN_MALFORMED;
 }

@@ -1,6 +1,7 @@
 #include "account/token.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <yyjson.h>
 
 enum {
@@ -9,27 +10,13 @@ enum {
     JSON_BYTES_MAX = TOKEN_BYTES_MAX / 4 * 3 + 2,
     MEMBERS_MAX = 32,
     /* yyjson's own bound for a document of JSON_BYTES_MAX, see yyjson_read_max_memory_usage(). */
-    POOL_BYTES = JSON_BYTES_MAX * 12 + 512
+    POOL_BYTES = JSON_BYTES_MAX * 13 + 512
 };
 static_assert(MAC_BYTES == 32, "HS256 signatures have 32 bytes");
 
-static const char our_header[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"1\"}";
-/* The same in base64url: tokens of ours need no reading of their header. */
-static const struct text our_header_part =
-    TEXT_INIT("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjEifQ");
+#define HEADER_FORMAT "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"%llu\"}"
 
-void token_key_init(struct token_key *key, const uint8_t *bytes, size_t count)
-{
-    assert(count > 0);
-    crypto_auth_hmacsha256_init(&key->state, bytes, count);
-}
-
-void token_key_wipe(struct token_key *key)
-{
-    sodium_memzero(key, sizeof *key);
-}
-
-static void sign(const struct token_key *key, struct text message, uint8_t mac[MAC_BYTES])
+static void sign(const struct signing_key *key, struct text message, uint8_t mac[MAC_BYTES])
 {
     crypto_auth_hmacsha256_state state = key->state;
     crypto_auth_hmacsha256_update(&state, (const uint8_t *)message.data, message.bytes);
@@ -46,7 +33,32 @@ static size_t part_put(char *out, const void *bytes, size_t count)
     return size - 1;
 }
 
-struct text token_sign(const struct token_key *key, struct text header, struct text claims,
+void signing_key_init(struct signing_key *key, uint64_t number, const uint8_t *bytes, size_t count)
+{
+    char header[TOKEN_HEADER_MAX];
+    assert(count > 0 && number > 0);
+    *key = (struct signing_key){.number = number};
+    crypto_auth_hmacsha256_init(&key->state, bytes, count);
+    int n = snprintf(header, sizeof header, HEADER_FORMAT, (unsigned long long)number);
+    assert(n > 0 && (size_t)n * 4 / 3 + 2 < sizeof key->header);
+    key->header_bytes = part_put(key->header, header, (size_t)n);
+}
+
+void signing_key_wipe(struct signing_key *key)
+{
+    sodium_memzero(key, sizeof *key);
+}
+
+const struct signing_key *key_ring_find(const struct key_ring *ring, uint64_t number, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < ring->count; i++) {
+        const struct signing_key *key = &ring->keys[i];
+        if (key->number == number) return key->ends_ms == 0 || now_ms < key->ends_ms ? key : NULL;
+    }
+    return NULL;
+}
+
+struct text token_sign(const struct signing_key *key, struct text header, struct text claims,
                        struct arena *arena)
 {
     uint8_t mac[MAC_BYTES];
@@ -63,12 +75,13 @@ struct text token_sign(const struct token_key *key, struct text header, struct t
     return (struct text){out, n};
 }
 
-struct text token_make(const struct token_key *key, const struct token_claims *claims,
+struct text token_make(const struct signing_key *key, const struct token_claims *claims,
                        struct arena *arena)
 {
     assert(claims->user_id != 0 && claims->token_id != 0 && claims->session_id != 0);
     assert(claims->type != TOKEN_NO_TYPE && claims->expires_ms > claims->issued_ms);
     struct text role = choice_word(&role_choice, claims->role);
+    struct text header = arena_print(arena, HEADER_FORMAT, (unsigned long long)key->number);
     struct text json = arena_print(
         arena,
         "{\"sub\":\"%llu\",\"iat\":%llu,\"exp\":%llu,\"jti\":\"%llu\",\"type\":\"%s\","
@@ -77,8 +90,8 @@ struct text token_make(const struct token_key *key, const struct token_claims *c
         (unsigned long long)claims->expires_ms / 1000, (unsigned long long)claims->token_id,
         claims->type == TOKEN_ACCESS ? "access" : "refresh", TEXT_ARGS(role),
         (unsigned long long)claims->session_id);
-    if (json.bytes == 0) return TEXT_NONE;
-    return token_sign(key, text_of(our_header), json, arena);
+    if (header.bytes == 0 || json.bytes == 0) return TEXT_NONE;
+    return token_sign(key, header, json, arena);
 }
 
 /* ---- reading -------------------------------------------------------------------------------------- */
@@ -150,20 +163,38 @@ static yyjson_val *part_object(struct text part, char pool[POOL_BYTES])
     return has_duplicates(root) ? NULL : root;
 }
 
+/* Of a string only: yyjson_get_len() tells the members of an array or object too, for which
+ * yyjson_get_str() has no text, so that {"kid":[0]} would be one byte at NULL. */
 static struct text word_of(yyjson_val *value)
 {
+    if (!yyjson_is_str(value)) return TEXT_NONE;
     return (struct text){yyjson_get_str(value), yyjson_get_len(value)};
 }
 
-static bool header_is_good(struct text part, char pool[POOL_BYTES])
+/* Zero unless it is a number's one way of being written, as a string. */
+static uint64_t id_read(yyjson_val *value)
 {
-    if (text_equal(part, our_header_part)) return true;
+    uint64_t id = 0;
+    struct text digits = word_of(value);
+    if (digits.bytes == 0 || digits.data[0] == '0') return 0;
+    return text_to_u64(digits, INT64_MAX, &id) ? id : 0;
+}
+
+/* False: no header of an HS256 token. *kid is 0 when there is none. */
+static bool header_read(struct text part, uint64_t *kid, char pool[POOL_BYTES])
+{
     yyjson_val *header = part_object(part, pool);
     if (header == NULL || yyjson_obj_get(header, "crit") != NULL) return false;
-    yyjson_val *typ = yyjson_obj_get(header, "typ"), *kid = yyjson_obj_get(header, "kid");
+    yyjson_val *typ = yyjson_obj_get(header, "typ"), *given = yyjson_obj_get(header, "kid");
     if (typ != NULL && !text_equal(word_of(typ), TEXT("JWT"))) return false;
-    if (kid != NULL && !text_equal(word_of(kid), TEXT("1"))) return false;
+    *kid = id_read(given);
+    if (given != NULL && *kid == 0) return false;
     return text_equal(word_of(yyjson_obj_get(header, "alg")), TEXT("HS256"));
+}
+
+static bool is_own_header(const struct signing_key *key, struct text part)
+{
+    return text_equal(part, (struct text){key->header, key->header_bytes});
 }
 
 /* Seconds, whole or not, as milliseconds. False: not a number, or out of all reason. */
@@ -174,15 +205,6 @@ static bool time_read(yyjson_val *value, uint64_t *ms)
     if (!(seconds >= 0 && seconds < 1e13)) return false;
     *ms = (uint64_t)(seconds * 1000);
     return true;
-}
-
-/* Zero unless it is an id's one way of being written. */
-static uint64_t id_read(yyjson_val *value)
-{
-    uint64_t id = 0;
-    struct text digits = word_of(value);
-    if (!yyjson_is_str(value) || digits.bytes == 0 || digits.data[0] == '0') return 0;
-    return text_to_u64(digits, INT64_MAX, &id) ? id : 0;
 }
 
 static enum token_type type_read(yyjson_val *value)
@@ -224,7 +246,7 @@ static enum err claims_read(struct text part, uint64_t now_ms, struct token_clai
 }
 
 /* The expected signature is written as text and compared as text: only the canonical form can be equal. */
-static bool signature_is_good(const struct token_key *key, struct text message, struct text given)
+static bool signature_is_good(const struct signing_key *key, struct text message, struct text given)
 {
     uint8_t mac[MAC_BYTES];
     char expected[MAC_TEXT_BYTES + 1];
@@ -235,28 +257,66 @@ static bool signature_is_good(const struct token_key *key, struct text message, 
     return sodium_memcmp(expected, given.data, MAC_TEXT_BYTES) == 0;
 }
 
-enum err token_verify(const struct token_key *key, struct text token, uint64_t now_ms,
+struct parts {
+    struct text header, body, signature, message;
+};
+
+static bool parts_take(struct text token, struct parts *parts)
+{
+    if (token.bytes > TOKEN_BYTES_MAX) return false;
+    struct text rest = token;
+    parts->header = text_cut(&rest, '.');
+    parts->body = text_cut(&rest, '.');
+    parts->signature = text_cut(&rest, '.');
+    parts->message = (struct text){token.data, parts->header.bytes + 1 + parts->body.bytes};
+    return parts->header.bytes > 0 && parts->body.bytes > 0 && rest.data == NULL;
+}
+
+/* What comes after the header. */
+static enum err body_read(const struct signing_key *key, const struct parts *parts, uint64_t now_ms,
+                          struct token_claims *claims, char pool[POOL_BYTES])
+{
+    if (!signature_is_good(key, parts->message, parts->signature)) return ERR_TOKEN_MALFORMED;
+    return claims_read(parts->body, now_ms, claims, pool);
+}
+
+enum err token_verify(const struct signing_key *key, struct text token, uint64_t now_ms,
                       struct token_claims *claims)
 {
     _Alignas(16) char pool[POOL_BYTES];
-    if (token.bytes > TOKEN_BYTES_MAX) return ERR_TOKEN_MALFORMED;
-    struct text rest = token;
-    struct text header = text_cut(&rest, '.');
-    struct text body = text_cut(&rest, '.');
-    struct text signature = text_cut(&rest, '.');
-    if (header.bytes == 0 || body.bytes == 0 || rest.data != NULL) return ERR_TOKEN_MALFORMED;
-    if (!header_is_good(header, pool)) return ERR_TOKEN_MALFORMED;
-
-    struct text message = {token.data, header.bytes + 1 + body.bytes};
-    if (!signature_is_good(key, message, signature)) return ERR_TOKEN_MALFORMED;
-    return claims_read(body, now_ms, claims, pool);
+    struct parts parts;
+    uint64_t kid = 0;
+    if (!parts_take(token, &parts)) return ERR_TOKEN_MALFORMED;
+    if (!is_own_header(key, parts.header)) {
+        if (!header_read(parts.header, &kid, pool)) return ERR_TOKEN_MALFORMED;
+        if (kid != 0 && kid != key->number) return ERR_TOKEN_MALFORMED;
+    }
+    return body_read(key, &parts, now_ms, claims, pool);
 }
 
-enum err token_read(const struct token_key *key, struct text token, uint64_t now_ms,
+/* Headers as we write them need no reading: they are compared. */
+static const struct signing_key *key_of(const struct key_ring *ring, struct text header, uint64_t now_ms,
+                                        char pool[POOL_BYTES])
+{
+    uint64_t kid = 0;
+    for (unsigned i = 0; i < ring->count && kid == 0; i++) {
+        if (is_own_header(&ring->keys[i], header)) kid = ring->keys[i].number;
+    }
+    if (kid == 0 && !header_read(header, &kid, pool)) return NULL;
+    return kid == 0 ? NULL : key_ring_find(ring, kid, now_ms);
+}
+
+enum err token_read(const struct key_ring *ring, struct text token, uint64_t now_ms,
                     struct token_claims *claims)
 {
-    enum err e = token_verify(key, token, now_ms, claims);
+    _Alignas(16) char pool[POOL_BYTES];
+    struct parts parts;
+    if (!parts_take(token, &parts)) return ERR_TOKEN_MALFORMED;
+    const struct signing_key *key = key_of(ring, parts.header, now_ms, pool);
+    if (key == NULL) return ERR_TOKEN_MALFORMED;
+    enum err e = body_read(key, &parts, now_ms, claims, pool);
     if (e != OK) return e;
+    claims->key_number = key->number;
     bool is_whole = claims->user_id != 0 && claims->token_id != 0 && claims->session_id != 0 &&
                     claims->issued_ms != 0 && claims->type != TOKEN_NO_TYPE && claims->role != 0;
     return is_whole ? OK : ERR_TOKEN_MALFORMED;

@@ -77,18 +77,19 @@ static bool is_active_super(const struct user *user)
 }
 
 /* Bounded by how many people have the highest role. */
-static enum err has_another_super(struct step *s, uint64_t but_id, bool *has)
+enum err account_is_last_super(struct step *s, const struct user *user, bool *is_last)
 {
     struct walk walk;
     struct user other;
     uint64_t id;
     enum err e = OK;
-    *has = false;
+    *is_last = is_active_super(user);
+    if (!*is_last) return OK;
     walk_begin(&walk, &s->read, &user_by_role, &(struct user){.role = role_super_admin}, 0, false);
-    while (e == OK && !*has && walk_next(&walk, &id)) {
-        if (id == but_id) continue;
+    while (e == OK && *is_last && walk_next(&walk, &id)) {
+        if (id == user->id) continue;
         e = user_get(&s->read, id, &other);
-        *has = e == OK && is_active_super(&other);
+        *is_last = e != OK || !is_active_super(&other);
     }
     walk_end(&walk);
     return e;
@@ -98,10 +99,10 @@ static enum err has_another_super(struct step *s, uint64_t but_id, bool *has)
 static enum err super_is_left(struct step *s, const struct call *call, const struct user *before,
                               const struct user *after, struct reply *reply)
 {
-    bool has_another;
-    if (!is_active_super(before) || is_active_super(after)) return OK;
-    enum err e = has_another_super(s, before->id, &has_another);
-    if (e != OK || has_another) return e;
+    bool is_last;
+    if (is_active_super(after)) return OK;
+    enum err e = account_is_last_super(s, before, &is_last);
+    if (e != OK || !is_last) return e;
     reply_error_saying(reply, ERR_CONFLICT,
                        TEXT("This is the last active super_admin: make another one first"),
                        call->request_id);

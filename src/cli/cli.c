@@ -30,6 +30,8 @@ static const struct {
     {"email", "Mail address of the account"},
     {"role", "user, operator, admin or super_admin"},
     {"password-stdin", "The password is the first line of standard input"},
+    {"hash-stdin", "Instead of a password its hash: Argon2id ($argon2id$...) or bcrypt ($2b$...)"},
+    {"now-only", "Refuse the tokens of all keys before at once; everybody signs in again"},
 };
 
 /* ---- saying no ------------------------------------------------------------------------------------ */

@@ -11,6 +11,7 @@
 #include "serve/home.h"
 
 struct cli;
+struct step;
 typedef int (*command_run)(const struct cli *cli);
 
 struct command {
@@ -47,6 +48,11 @@ int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * the way; it has said why then. With must_exist a folder without a store is refused, not made. home_close()
  * is due either way. */
 bool cli_open(const struct cli *cli, struct home *home, bool must_exist);
+/* Opens the folder and decides there, in one step of the core. Returns the exit code. When not, that is said: in
+ * the words that `decide` has left in `why` (CLI_WHY_BYTES), else in the error's own. */
+enum { CLI_WHY_BYTES = 512 };
+typedef enum err (*cli_decision)(struct step *step, void *context);
+int cli_decide(const struct cli *cli, cli_decision decide, void *context, const char *why, bool must_exist);
 /* A store is read through a memory map: where its file is cut off or the disk fails, the kernel answers with
  * this signal (SIGBUS). From now on that is said in words, with exit code 1. */
 void cli_guard(int signal_number);

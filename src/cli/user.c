@@ -1,4 +1,4 @@
-/* homeport user add, passwd, role, disable: the same rules as for a registration, in one step of the core. A
+/* homeport user add, passwd, role, disable, enable: the same rules as for a registration, in one step of the core. A
  * running server sees the change with its next request, since the store's generation has moved.
  *
  *     check what was given ► hash ► open the folder ► turn_decide(): look up, refuse, put ► say what was done */
@@ -11,21 +11,17 @@
 #include "account/password.h"
 #include "account/session.h"
 #include "cli/cli.h"
-#include "core/turn.h"
 #include "edge/hasher.h"
-#include "serve/serve.h"
 
-enum { PASSWORD_ROOM = 1024, OUTBOX_BYTES_MAX = 1 << 20, WHY_BYTES = 512, SHOWN_BYTES = 300 };
+enum { PASSWORD_ROOM = 1024, SHOWN_BYTES = 300 };
 
 /* What shall be so, and what a decision says about it. */
 struct order {
     struct text name, email;
     uint32_t role;
     struct hash_result hashed;
-    char why[WHY_BYTES]; /* a refusal in words; empty: the error's own sentence */
+    char why[CLI_WHY_BYTES];
 };
-
-typedef enum err (*decision)(struct step *step, void *context);
 
 /* ---- what was given ------------------------------------------------------------------------------- */
 
@@ -119,41 +115,38 @@ static bool take_password(const struct cli *cli, struct order *order)
     return is_taken;
 }
 
-/* ---- one step ------------------------------------------------------------------------------------- */
-
-static enum err run(struct home *home, decision decide, struct order *order)
+/* A hash that some other program made, as it is. The first sign-in makes one of ours of it. */
+static bool take_hash(struct order *order)
 {
-    struct mailbox outbox;
-    enum err decided = ERR_OVERLOADED;
-    struct turn_input input = {.now_ms = serve_now_ms()};
-    struct core *core = core_open(home->store, &home->config, &home->secrets);
-    if (core == NULL) return decided;
-    randombytes_buf(input.seed, sizeof input.seed);
-    mailbox_init(&outbox, OUTBOX_BYTES_MAX);
-    turn_decide(core, &input, &outbox, decide, order, &decided);
-    mailbox_free(&outbox);
-    core_close(core);
-    return decided;
-}
-
-/* Decides, and says why not. Returns the exit code. */
-static int carry_out(const struct cli *cli, decision decide, struct order *order, bool must_exist)
-{
-    struct home home;
-    int exit_code = 1;
-    if (cli_open(cli, &home, must_exist)) {
-        enum err e = run(&home, decide, order);
-        if (e == OK) {
-            exit_code = 0;
-        } else if (order->why[0] != 0) {
-            cli_fail("%s", order->why);
-        } else {
-            cli_fail("nothing was changed: %.*s", TEXT_ARGS(err_info(e)->sentence));
-        }
+    const char *why;
+    char hash[PASSWORD_ROOM];
+    size_t bytes = line_read(hash, sizeof hash);
+    bool is_good = hash_form((struct text){hash, bytes}, &why);
+    if (is_good) {
+        memcpy(order->hashed.hash, hash, bytes);
+        order->hashed.hash[bytes] = 0;
+    } else {
+        cli_fail("the hash %s", why);
     }
-    home_close(&home);
-    return exit_code;
+    sodium_memzero(hash, sizeof hash);
+    return is_good;
 }
+
+static bool take_secret(const struct cli *cli, struct order *order)
+{
+    bool has_hash = cli_flag(cli, "hash-stdin") != NULL;
+    if (has_hash && cli_flag(cli, "password-stdin") != NULL) {
+        cli_fail("--password-stdin and --hash-stdin both read standard input: give one of them");
+        return false;
+    }
+    if (!has_hash && cli_flag(cli, "password-stdin") == NULL) {
+        cli_fail("user add needs --password-stdin or --hash-stdin: which of them comes from standard input?");
+        return false;
+    }
+    return has_hash ? take_hash(order) : take_password(cli, order);
+}
+
+/* ---- one step ------------------------------------------------------------------------------------- */
 
 static enum err user_find(struct step *s, struct order *order, struct user *user)
 {
@@ -201,13 +194,13 @@ int command_user_add(const struct cli *cli)
     struct order order = {.name = text_of(cli->words[0]), .email = text_of(email)};
     if (email == NULL || role == NULL) return cli_fail("user add needs --email E and --role R");
     bool is_understood = is_good("username", order.name) && is_good("email", order.email) &&
-                         role_read(role, &order.role) && take_password(cli, &order);
-    if (!is_understood || carry_out(cli, add, &order, false) != 0) return 1;
+                         role_read(role, &order.role) && take_secret(cli, &order);
+    if (!is_understood || cli_decide(cli, add, &order, order.why, false) != 0) return 1;
     printf("user %s made (%s)\n", cli->words[0], role);
     return 0;
 }
 
-/* ---- user passwd, role, disable ------------------------------------------------------------------- */
+/* ---- user passwd, role, disable, enable ----------------------------------------------------------- */
 
 static void put_signed_out(struct step *s, struct user *user)
 {
@@ -227,12 +220,25 @@ static enum err set_password(struct step *s, void *context)
     return OK;
 }
 
+/* As the API has it: somebody who may do everything is always left. */
+static enum err not_the_last(struct step *s, struct order *order, const struct user *user)
+{
+    bool is_last;
+    enum err e = account_is_last_super(s, user, &is_last);
+    if (e != OK || !is_last) return e;
+    snprintf(order->why, sizeof order->why,
+             "%.*s is the last active super_admin: make another one first", TEXT_ARGS(user->username));
+    return ERR_CONFLICT;
+}
+
 static enum err set_role(struct step *s, void *context)
 {
     struct order *order = context;
     struct user user;
     enum err e = user_find(s, order, &user);
     if (e != OK || user.role == order->role) return e;
+    e = not_the_last(s, order, &user);
+    if (e != OK) return e;
     user.role = order->role;
     put_signed_out(s, &user);
     return OK;
@@ -240,18 +246,32 @@ static enum err set_role(struct step *s, void *context)
 
 static enum err disable(struct step *s, void *context)
 {
+    struct order *order = context;
     struct user user;
-    enum err e = user_find(s, context, &user);
+    enum err e = user_find(s, order, &user);
+    if (e != OK || !user.is_active) return e;
+    e = not_the_last(s, order, &user);
     if (e != OK) return e;
     user.is_active = false;
     put_signed_out(s, &user);
     return OK;
 }
 
+static enum err enable(struct step *s, void *context)
+{
+    struct user user;
+    enum err e = user_find(s, context, &user);
+    if (e != OK || user.is_active) return e;
+    user.is_active = true;
+    user.updated_at = s->now_ms;
+    user_put(s, &user);
+    return OK;
+}
+
 int command_user_passwd(const struct cli *cli)
 {
     struct order order = {.name = text_of(cli->words[0])};
-    if (!take_password(cli, &order) || carry_out(cli, set_password, &order, true) != 0) return 1;
+    if (!take_password(cli, &order) || cli_decide(cli, set_password, &order, order.why, true) != 0) return 1;
     printf("user %s has a new password and is signed out everywhere\n", cli->words[0]);
     return 0;
 }
@@ -259,7 +279,7 @@ int command_user_passwd(const struct cli *cli)
 int command_user_role(const struct cli *cli)
 {
     struct order order = {.name = text_of(cli->words[0])};
-    if (!role_read(cli->words[1], &order.role) || carry_out(cli, set_role, &order, true) != 0)
+    if (!role_read(cli->words[1], &order.role) || cli_decide(cli, set_role, &order, order.why, true) != 0)
         return 1;
     printf("user %s is %s now\n", cli->words[0], cli->words[1]);
     return 0;
@@ -268,7 +288,15 @@ int command_user_role(const struct cli *cli)
 int command_user_disable(const struct cli *cli)
 {
     struct order order = {.name = text_of(cli->words[0])};
-    if (carry_out(cli, disable, &order, true) != 0) return 1;
+    if (cli_decide(cli, disable, &order, order.why, true) != 0) return 1;
     printf("user %s is switched off and signed out everywhere\n", cli->words[0]);
+    return 0;
+}
+
+int command_user_enable(const struct cli *cli)
+{
+    struct order order = {.name = text_of(cli->words[0])};
+    if (cli_decide(cli, enable, &order, order.why, true) != 0) return 1;
+    printf("user %s may sign in\n", cli->words[0]);
     return 0;
 }

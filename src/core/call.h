@@ -31,6 +31,7 @@ struct caller {
     enum role role;
     uint32_t rights;     /* enum right */
     bool must_enroll;    /* the role asks for a second factor and there is none: little is open */
+    bool is_host_bound;  /* a key with hosts: /nic/update alone, and for them alone */
 };
 
 struct page {

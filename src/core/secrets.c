@@ -26,6 +26,13 @@ void secrets_derive(struct secrets *secrets, const uint8_t root[32])
     memcpy(secrets->fingerprint, fingerprint, sizeof secrets->fingerprint);
 }
 
+void secrets_token_key(const struct secrets *secrets, uint64_t number, uint8_t key[32])
+{
+    static const char context[crypto_kdf_CONTEXTBYTES + 1] = "hp-token";
+    assert(number != 0);
+    crypto_kdf_derive_from_key(key, 32, number, context, secrets->token_key);
+}
+
 static void nonce_bind(const uint8_t nonce[NONCE_BYTES], uint64_t about, uint8_t bound[NONCE_BYTES])
 {
     uint8_t both[NONCE_BYTES + 8];

@@ -9,12 +9,15 @@
 
 struct secrets {
     uint8_t seal_key[32];
-    uint8_t token_key[32];
+    uint8_t token_key[32]; /* signs nothing itself: see secrets_token_key() */
     uint8_t fingerprint[8]; /* tells whether the file is the one that this store was sealed with */
 };
 
 /* From the 32 bytes of the key file. */
 void secrets_derive(struct secrets *secrets, const uint8_t root[32]);
+
+/* The signing key of that number: BLAKE2b of the number, keyed with secrets->token_key. Numbers start at 1. */
+void secrets_token_key(const struct secrets *secrets, uint64_t number, uint8_t key[32]);
 
 /* Sealing (XSalsa20-Poly1305): nonce, tag and cipher text in base64 without padding. `about` must be the
  * same when opening, so that a sealed text cannot be moved to another record. */

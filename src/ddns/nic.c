@@ -83,6 +83,18 @@ static void update_name(struct step *step, const struct domain *domain, struct t
     walk_end(&walk);
 }
 
+/* Whether the caller's key may speak for the name, which has no dot at its end. */
+static bool is_allowed(struct step *step, struct text host)
+{
+    struct api_key key;
+    if (!step->caller.is_host_bound) return true;
+    if (api_key_get(&step->read, step->caller.key_id, &key) != OK) return false;
+    while (key.hosts.data != NULL) {
+        if (text_equal_fold(text_cut(&key.hosts, '\n'), host)) return true;
+    }
+    return false;
+}
+
 static struct text answer_for(struct step *step, struct text host, const struct update *wanted)
 {
     struct domain domain;
@@ -92,6 +104,7 @@ static struct text answer_for(struct step *step, struct text host, const struct 
     bool is_full_name = dns_name_check(host, &reason) && memchr(host.data, '.', host.bytes) != NULL;
     if (!is_full_name) return TEXT("notfqdn");
     if (host.data[host.bytes - 1] == '.') host.bytes--;
+    if (!is_allowed(step, host)) return TEXT("nohost");
     if (!find_domain(step, host, &domain) || !dns_name_split(host, domain.name, &owner))
         return TEXT("nohost");
     update_name(step, &domain, owner, &update);

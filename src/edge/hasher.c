@@ -1,14 +1,20 @@
 #include "edge/hasher.h"
 
 #include <assert.h>
+#include <crypt.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
 
 enum {
-    /* A stored hash names the memory it wants. Ours never name more; an imported one that does
-     * must not bring the machine down. */
-    HASH_KIB_MAX = 1 << 20
+    /* A stored hash names what it costs. Ours never name more; an imported one that does must not bring the
+     * machine down. */
+    HASH_KIB_MAX = 1 << 20,
+    HASH_PASSES_MAX = 20,
+    HASH_LANES_MAX = 16,
+    BCRYPT_COST_MIN = 4,
+    BCRYPT_COST_MAX = 14,
+    BCRYPT_BYTES = 60
 };
 
 struct hash_job {
@@ -43,40 +49,114 @@ static void hash_make(const struct hasher_settings *settings, const char *passwo
     }
 }
 
-/* The memory that "$argon2id$v=19$m=19456,t=2,p=1$..." asks for, in KiB; 0 when it is not of
- * that form. */
-static uint64_t hash_kib(const char *hash)
+/* ---- what is stored ------------------------------------------------------------------------------- */
+
+/* Takes "name=digits" and the comma or $ behind it off the front; 0 when that is not what stands there. */
+static uint64_t number_take(struct text *rest, struct text name, char separator)
 {
-    const char *memory = strstr(hash, "$m=");
-    if (strncmp(hash, crypto_pwhash_argon2id_STRPREFIX, strlen(crypto_pwhash_argon2id_STRPREFIX)) !=
-        0) {
-        return 0;
+    uint64_t number = 0;
+    struct text value = text_cut(rest, separator);
+    struct text given = text_cut(&value, '=');
+    return text_equal(given, name) && text_to_u64(value, UINT32_MAX, &number) ? number : 0;
+}
+
+/* "$argon2id$v=19$m=19456,t=2,p=1$salt$hash". What it costs is read here, the rest is libsodium's to judge. */
+static bool argon2_form(const char *hash, const char **why)
+{
+    struct text rest = text_of(hash + strlen(crypto_pwhash_argon2id_STRPREFIX));
+    uint64_t version = number_take(&rest, TEXT("v"), '$');
+    uint64_t kib = number_take(&rest, TEXT("m"), ',');
+    uint64_t passes = number_take(&rest, TEXT("t"), ',');
+    uint64_t lanes = number_take(&rest, TEXT("p"), '$');
+    *why = "is not a whole Argon2id string ($argon2id$v=19$m=...,t=...,p=...$salt$hash)";
+    if (version == 0 || kib == 0 || passes == 0 || lanes == 0) return false;
+    if (crypto_pwhash_argon2id_str_needs_rehash(hash, 1, crypto_pwhash_argon2id_MEMLIMIT_MIN) < 0)
+        return false;
+    *why = "asks for more than 1 GiB of memory, 20 passes or 16 lanes";
+    return kib <= HASH_KIB_MAX && passes <= HASH_PASSES_MAX && lanes <= HASH_LANES_MAX;
+}
+
+/* "$2b$12$" and 53 letters: 22 of salt, 31 of hash. */
+static bool bcrypt_form(struct text hash, const char **why)
+{
+    uint64_t cost = 0;
+    *why = "is not a whole bcrypt string ($2a$, $2b$ or $2y$, two digits of cost, $, 53 letters)";
+    if (hash.bytes != BCRYPT_BYTES || memchr("aby", hash.data[2], 3) == NULL) return false;
+    if (hash.data[3] != '$' || hash.data[6] != '$') return false;
+    if (!text_to_u64((struct text){hash.data + 4, 2}, 99, &cost)) return false;
+    for (size_t i = 7; i < hash.bytes; i++) {
+        char c = ascii_lower(hash.data[i]);
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= '.' && c <= '9'); /* . / and digits */
+        if (!is_letter) return false;
     }
-    if (memory == NULL) return 0;
-    struct text rest = text_of(memory + strlen("$m="));
-    uint64_t kib = 0;
-    return text_to_u64(text_cut(&rest, ','), UINT32_MAX, &kib) ? kib : 0;
+    *why = "asks for a bcrypt cost that is not from 4 to 14";
+    return cost >= BCRYPT_COST_MIN && cost <= BCRYPT_COST_MAX;
+}
+
+static bool is_bcrypt(struct text hash)
+{
+    return text_starts(hash, TEXT("$2"));
+}
+
+bool hash_form(struct text hash, const char **why)
+{
+    char copy[crypto_pwhash_argon2id_STRBYTES];
+    if (is_bcrypt(hash)) return bcrypt_form(hash, why);
+    *why = "must be an Argon2id ($argon2id$...) or bcrypt ($2b$...) string of one line";
+    if (!text_starts(hash, TEXT(crypto_pwhash_argon2id_STRPREFIX))) return false;
+    if (memchr(hash.data, 0, hash.bytes) != NULL) return false;
+    return text_to_zero_ended(hash, copy, sizeof copy) && argon2_form(copy, why);
+}
+
+/* ---- verifying ------------------------------------------------------------------------------------ */
+
+static void bcrypt_verify(const char *password, size_t bytes, struct text expected,
+                          struct hash_result *result)
+{
+    char setting[BCRYPT_BYTES + 1];
+    char *ended = calloc(1, bytes + 1);
+    struct crypt_data *data = calloc(1, sizeof *data); /* glibc's has 32 KiB and more */
+    bool is_set = text_to_zero_ended(expected, setting, sizeof setting);
+    if (ended == NULL || data == NULL || !is_set) {
+        result->failed = true;
+    } else if (memchr(password, 0, bytes) == NULL) { /* else bcrypt would see its beginning only */
+        memcpy(ended, password, bytes);
+        const char *made = crypt_r(ended, setting, data);
+        result->is_match = made != NULL && strlen(made) == expected.bytes &&
+                           sodium_memcmp(made, expected.data, expected.bytes) == 0;
+    }
+    if (ended != NULL) sodium_memzero(ended, bytes + 1);
+    if (data != NULL) sodium_memzero(data, sizeof *data);
+    free(ended);
+    free(data);
+}
+
+/* libsodium tells "wrong" and "no memory" apart by errno alone. */
+static void argon2_verify(const struct hasher_settings *settings, const char *password,
+                          size_t bytes, struct text expected, struct hash_result *result,
+                          bool *is_current)
+{
+    char hash[crypto_pwhash_argon2id_STRBYTES];
+    if (!text_to_zero_ended(expected, hash, sizeof hash)) return;
+    errno = 0;
+    result->is_match = crypto_pwhash_argon2id_str_verify(hash, password, bytes) == 0;
+    result->failed = !result->is_match && errno == ENOMEM;
+    *is_current = crypto_pwhash_argon2id_str_needs_rehash(hash, settings->passes,
+                                                          settings->memory_bytes) == 0;
 }
 
 static void hash_verify(const struct hasher_settings *settings, const char *password, size_t bytes,
                         struct text expected, struct hash_result *result)
 {
-    char hash[crypto_pwhash_argon2id_STRBYTES];
-    if (!text_to_zero_ended(expected, hash, sizeof hash)) return;
-    uint64_t kib = hash_kib(hash);
-    if (kib == 0 || kib > HASH_KIB_MAX) return;
-
-    /* libsodium tells "wrong" and "no memory" apart by errno alone. */
-    errno = 0;
-    if (crypto_pwhash_argon2id_str_verify(hash, password, bytes) != 0) {
-        result->failed = errno == ENOMEM;
-        return;
+    const char *why;
+    bool is_current = false;
+    if (!hash_form(expected, &why)) return;
+    if (is_bcrypt(expected)) {
+        bcrypt_verify(password, bytes, expected, result);
+    } else {
+        argon2_verify(settings, password, bytes, expected, result, &is_current);
     }
-    result->is_match = true;
-    if (crypto_pwhash_argon2id_str_needs_rehash(hash, settings->passes, settings->memory_bytes) ==
-        0) {
-        return;
-    }
+    if (!result->is_match || is_current) return;
     hash_make(settings, password, bytes, result);
     /* No memory for the new one is no reason to turn away a right password. */
     result->is_outdated = !result->failed;

@@ -127,6 +127,9 @@ def forgeries(token):
         yield f"alg {alg}", with_head(alg=alg)
     yield "kid is a path", resigned(b"", kid="../../../../dev/null")
     yield "kid unknown", with_head(kid="no-such-key")
+    for name, letters in (("alg", 5), ("typ", 3), ("kid", 1)):  # lists as long as the word that should stand there
+        yield f"{name} a list", with_head(**{name: [0] * letters})
+        yield f"{name} an object", with_head(**{name: dict.fromkeys("abcde"[:letters], 0)})
     yield "kid is a number", with_head(kid=1)
     yield "embedded jwk", resigned(key, jwk={"kty": "oct", "k": b64u(key)})
     yield "jku", resigned(key, jku="http://127.0.0.1:9/keys")

@@ -126,8 +126,9 @@ def _up(url):
 # ---- users
 @pytest.mark.parametrize("running", [True, False])
 def test_user_commands(homeport, running):
-    """user add, passwd, role and disable work with the server running or stopped, and count at once."""
+    """user add, passwd, role, disable and enable work with the server running or stopped, and count at once."""
     h = homeport()
+    h.admin()
     if not running:
         h.stop()
 
@@ -145,6 +146,70 @@ def test_user_commands(homeport, running):
     then(lambda: _is(h.login("carol", "another good password").get("/api/v1/users/me").data["role"], "user"))
     good("user", "disable", "carol")
     then(lambda: h.client().post("/api/v1/auth/login", {"account": "carol", "password": "another good password"}, expect=401))
+    good("user", "enable", "carol")
+    then(lambda: h.login("carol", "another good password").get("/api/v1/users/me"))
+
+
+@pytest.mark.parametrize("words", [["disable", ADMIN["username"]], ["role", ADMIN["username"], "admin"]])
+def test_the_last_super_admin_stays(homeport, words):
+    """The command line refuses to switch off or demote the last active super_admin; a switched-off second one does not count."""
+    h = homeport()
+    h.admin()
+    add = h.cli("user", "add", "second", "--email", "s@example.test", "--role", "super_admin", "--password-stdin", stdin=PASSWORD)
+    assert add.returncode == 0 and h.cli("user", "disable", "second").returncode == 0
+    r = h.cli("user", *words)
+    assert r.returncode == 1 and "last active super_admin" in r.stderr, r
+    assert h.login(ADMIN["username"]).get("/api/v1/users/me").data["role"] == "super_admin"
+    assert h.cli("user", "enable", "second").returncode == 0 and h.cli("user", *words).returncode == 0
+
+
+# Of PASSWORD, made by libxcrypt; the third name is that of PHP and htpasswd.
+BCRYPT = {kind: kind + "04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG" for kind in ("$2b$", "$2a$", "$2y$")}
+
+
+@pytest.mark.parametrize("kind", BCRYPT)
+def test_imported_bcrypt_hashes(homeport, kind):
+    """A bcrypt hash brought along signs in, and is an Argon2id hash from that sign-in on; a wrong password changes nothing."""
+    h = homeport()
+    h.admin()
+    r = h.cli("user", "add", "mover", "--email", "m@example.test", "--role", "user", "--hash-stdin", stdin=BCRYPT[kind] + "\n")
+    assert r.returncode == 0, r
+    assert BCRYPT[kind].encode() in (h.data / "data.mdb").read_bytes()
+    h.client().post("/api/v1/auth/login", {"account": "mover", "password": PASSWORD + "x"}, expect=401)
+    h.login("mover").get("/api/v1/users/me")
+    last = h.login(ADMIN["username"]).get("/api/v1/audit", params={"limit": 20}).data["items"]
+    assert any(e["target"] == "user" and e["action"] == "update" and e["after"] == {"password_hash": "***"} for e in last), last
+    h.login("mover").get("/api/v1/users/me")
+    h.client().post("/api/v1/auth/login", {"account": "mover", "password": PASSWORD + "x"}, expect=401)
+
+
+def test_imported_argon2_hash_is_upgraded(homeport):
+    """An Argon2id hash of other settings signs in and is made anew with ours."""
+    other = homeport({"auth.argon2_memory_kib": 16384, "auth.argon2_passes": 3}, start=False)
+    other.write_settings()
+    assert other.cli("user", "add", "mover", "--email", "m@example.test", "--role", "user", "--password-stdin", stdin=PASSWORD).returncode == 0
+    theirs = re.search(rb"\$argon2id\$v=19\$m=16384,t=3,p=1\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+", (other.data / "data.mdb").read_bytes())[0].decode()
+    h = homeport()
+    h.admin()
+    assert h.cli("user", "add", "mover", "--email", "m@example.test", "--role", "user", "--hash-stdin", stdin=theirs).returncode == 0
+    updates = lambda: [e for e in h.login(ADMIN["username"]).get("/api/v1/audit", params={"limit": 50}).data["items"]
+                       if e["target"] == "user" and e["action"] == "update"]
+    h.login("mover")
+    assert len(updates()) == 1
+    h.login("mover")
+    assert len(updates()) == 1
+
+
+@pytest.mark.parametrize("given", ["", PASSWORD, "$2b$31$" + "C" * 53, "$2b$03$" + "C" * 53, "$2x$05$" + "C" * 53, "$2b$05$" + "C" * 52, "$1$salt$hash",
+                                   "$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"])
+def test_hashes_that_are_refused(homeport, given):
+    """What is no whole Argon2id or bcrypt string, or costs too much to verify, makes no account; it is not shown again."""
+    h = homeport(start=False)
+    h.write_settings()
+    r = h.cli("user", "add", "mover", "--email", "m@example.test", "--role", "user", "--hash-stdin", stdin=given + "\n")
+    assert r.returncode == 1 and r.stderr.startswith("homeport: the hash ") and "C" * 20 not in r.stderr and PASSWORD not in r.stderr, r
+    r = h.cli("user", "add", "mover", "--email", "m@example.test", "--role", "user", "--hash-stdin", "--password-stdin", stdin=given + "\n")
+    assert r.returncode == 1 and "one of them" in r.stderr, r
 
 
 def _is(a, b):

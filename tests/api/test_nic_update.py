@@ -73,6 +73,46 @@ def test_bad_addresses_change_nothing(home, myip):
     assert get_record(home, home.a)["value"] == "5.6.7.8"
 
 
+def test_a_key_for_hosts_is_for_them_alone(server, home, unique):
+    """A key with hosts updates these names, in any letter case; every other own name is `nohost`, as one that is not there."""
+    two = record(home, home.zone, "two", dynamic=True)
+    zone = home.zone["name"]
+    made = api_key(home, "ddns:write", hosts=[home.host.upper(), f"gone.{zone}"])
+    assert made["hosts"] == [home.host.upper(), f"gone.{zone}"] and home.all("/api/v1/api-keys")[-1]["hosts"] == made["hosts"]
+    key = made["key"]
+    assert home.nic(home.host, "5.6.7.8", key) == "good 5.6.7.8" and home.nic(home.host + ".", "5.6.7.8", key) == "nochg 5.6.7.8"
+    lines = home.nic(f"two.{zone},gone.{zone},{zone},x{home.host},{home.host},bad name", "5.6.7.9", key).splitlines()
+    assert lines == ["nohost", "nohost", "nohost", "nohost", "good 5.6.7.9", "notfqdn"]
+    assert get_record(home, two)["value"] is None
+    assert home.nic(f"two.{zone}", "5.6.7.9", home.key) == "good 5.6.7.9"
+    stranger = server.user(unique("host"))
+    theirs = api_key(stranger, "ddns:write", hosts=[home.host])["key"]
+    assert stranger.nic(home.host, "5.6.7.7", theirs) == "nohost", "a key never gives more than its owner has"
+    home.delete(f"/api/v1/api-keys/{made['id']}")
+    assert home.nic(home.host, "5.6.7.8", key, expect=401) == "badauth"
+
+
+def test_a_key_for_hosts_opens_nothing_else(server, home):
+    """Whatever its scopes say, a key with hosts gets 403 everywhere but at /nic/update."""
+    key = server.client(key=api_key(home, "read", "write", hosts=[home.host])["key"])
+    for path in ("/api/v1/domains", "/api/v1/ddns/sources", "/api/v1/users/me", "/api/v1/api-keys", "/api/v1/tasks", f"/api/v1/records/{home.a['id']}"):
+        key.get(path, expect=403)
+    assert key.http.get("/api/v1/events").status_code == 403
+    key.patch(f"/api/v1/records/{home.a['id']}", {"value": "5.6.7.8"}, expect=403)
+    key.post("/api/v1/ddns/sync", expect=403)
+    assert key.http.get("/nic/update", params={"hostname": home.host, "myip": "5.6.7.8"}).text.strip() == "good 5.6.7.8"
+
+
+@pytest.mark.parametrize("hosts, scopes, field", [
+    ([], ["ddns:write"], "hosts"), (["home"], ["ddns:write"], "hosts"), (["home.test."], ["ddns:write"], "hosts"), (["*.home.test"], ["ddns:write"], "hosts"),
+    (["a..test"], ["ddns:write"], "hosts"), (["1.2.3.4"], ["ddns:write"], "hosts"), (["home.test", "b c.test"], ["ddns:write"], "hosts"),
+    ("home.test", ["ddns:write"], "hosts"), ([f"h{n}.test" for n in range(21)], ["ddns:write"], "hosts"),
+    (["home.test"], ["ddns:read"], "scopes"), (["home.test"], ["tasks:write", "read"], "scopes")])
+def test_hosts_that_are_refused(user, hosts, scopes, field):
+    """A key is bound to 1 to 20 full host names, and needs the right to update them."""
+    assert user.post("/api/v1/api-keys", {"name": "router", "scopes": scopes, "hosts": hosts}, expect=422).fields == {field}
+
+
 def test_badauth(server, home, unique):
     """Wrong, missing, revoked and too weak keys are `badauth` with 401; a stranger's good key finds no host."""
     for key in (None, "hp_1_wrong", home.key + "x", home.key[:-1]):

@@ -15,7 +15,7 @@ static void demand(bool truth)
 }
 
 /* What is taken must fall apart into three parts that sign to themselves. */
-static void accepted(const struct token_key *key, struct text token, uint64_t now_ms,
+static void accepted(const struct signing_key *key, struct text token, uint64_t now_ms,
                      const struct token_claims *claims)
 {
     struct token_claims again;
@@ -31,21 +31,27 @@ static void accepted(const struct token_key *key, struct text token, uint64_t no
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static const uint64_t now_ms = 1772352551000;
-    struct token_key key;
+    static struct key_ring ring;
+    struct signing_key *key = &ring.keys[0];
     struct token_claims claims;
     struct arena arena;
     if (bytes == 0) return 0;
     arena_init(&arena, 1 << 20);
-    token_key_init(&key, (const uint8_t *)"0123456789abcdef0123456789abcdef", 32);
+    if (ring.count == 0) {
+        signing_key_init(&ring.keys[0], 1, (const uint8_t *)"0123456789abcdef0123456789abcdef", 32);
+        signing_key_init(&ring.keys[1], 2, (const uint8_t *)"another key another key another!", 32);
+        ring.count = 2;
+    }
     struct text token = {(const char *)data + 1, bytes - 1};
     if (data[0] & 1) {
         struct text rest = token;
         struct text header = text_cut(&rest, '\n');
-        token = token_sign(&key, header, rest, &arena);
+        token = token_sign(key, header, rest, &arena);
     }
-    if (token_verify(&key, token, now_ms, &claims) == OK) accepted(&key, token, now_ms, &claims);
-    if (token_read(&key, token, now_ms, &claims) == OK) {
+    if (token_verify(key, token, now_ms, &claims) == OK) accepted(key, token, now_ms, &claims);
+    if (token_read(&ring, token, now_ms, &claims) == OK) {
         demand(claims.user_id != 0 && claims.session_id != 0 && claims.type != TOKEN_NO_TYPE);
+        demand(claims.key_number == 1); /* nobody can sign with the other */
     }
     arena_free(&arena);
     return 0;

@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "account/account.h"
-#include "account/token.h"
+#include "account/token_keys.h"
 #include "core/actor.h"
 #include "core/router.h"
 
@@ -162,10 +162,10 @@ static struct text member(struct got got, const char *name)
 
 static struct token_claims claims_of(struct text token)
 {
-    struct token_key key;
+    struct key_ring ring = {.count = 1};
     struct token_claims claims = {.user_id = 0};
-    token_key_init(&key, secrets.token_key, sizeof secrets.token_key);
-    CHECK(token_read(&key, token, now_ms, &claims) == OK);
+    signing_key_of(&secrets, 1, &ring.keys[0]);
+    CHECK(token_read(&ring, token, now_ms, &claims) == OK);
     return claims;
 }
 

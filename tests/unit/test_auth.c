@@ -3,7 +3,7 @@
 
 #include "account/checks.h"
 #include "account/gate_auth.h"
-#include "account/token.h"
+#include "account/token_keys.h"
 
 #include <sodium.h>
 #include <time.h>
@@ -101,10 +101,12 @@ static enum err ask(struct text authorization)
     return ask_at(now_ms, authorization, TEXT_NONE, false);
 }
 
+static uint64_t signing_number = 1;
+
 static struct text bearer_of(struct token_claims claims)
 {
-    struct token_key key;
-    token_key_init(&key, secrets.token_key, sizeof secrets.token_key);
+    struct signing_key key;
+    signing_key_of(&secrets, signing_number, &key);
     return arena_print(&arena, "Bearer %.*s", TEXT_ARGS(token_make(&key, &claims, &arena)));
 }
 
@@ -363,6 +365,39 @@ static void test_checks(void)
     CHECK(!check_scopes(TEXT("none:read"), &reason) && !check_scopes(TEXT("Read"), &reason));
 }
 
+static void put_key(uint64_t number, uint64_t retires_ms)
+{
+    struct token_key row = {.id = 500 + number, .number = number, .created_at = now_ms - 1, .retires_at = retires_ms};
+    put(&token_key_type, &row);
+}
+
+/* A token counts as long as its key does, remembered or not; keys that the store does not name count never. */
+static void test_signing_keys(void)
+{
+    start_afresh();
+    struct text first = bearer_of(claims_ok());
+    CHECK(ask(first) == OK);
+    signing_number = 2;
+    struct text second = bearer_of(claims_ok());
+    CHECK(ask(second) == ERR_TOKEN_MALFORMED);
+    put_key(1, now_ms + 1000);
+    put_key(2, 0);
+    CHECK(ask(first) == OK && ask(second) == OK);
+    CHECK(ask_at(now_ms + 999, first, TEXT_NONE, false) == OK);
+    CHECK(ask_at(now_ms + 1000, first, TEXT_NONE, false) == ERR_TOKEN_MALFORMED);
+    CHECK(ask_at(now_ms + 1000, second, TEXT_NONE, false) == OK);
+    CHECK(ask(first) == OK);
+    put_key(1, now_ms); /* withdrawn: from the next request on, though it is remembered */
+    CHECK(ask(first) == ERR_TOKEN_MALFORMED && ask(second) == OK);
+    for (uint64_t number = 3; number <= 20; number++) put_key(number, 0); /* more than ever are good */
+    CHECK(ask(second) == ERR_TOKEN_MALFORMED);
+    signing_number = 20;
+    CHECK(ask(bearer_of(claims_ok())) == OK);
+    for (uint64_t number = 1; number <= 20; number++) take_away(&token_key_type, 500 + number);
+    signing_number = 1;
+    CHECK(ask(first) == OK);
+}
+
 /* The usual request's cost: printed, and checked with room for slow machines. */
 static void test_time(void)
 {
@@ -417,6 +452,7 @@ int main(void)
     test_access();
     test_scopes();
     test_checks();
+    test_signing_keys();
     test_time();
     auth_cache_free(cache);
     store_close(store);

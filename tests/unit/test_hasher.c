@@ -98,6 +98,83 @@ static void test_odd_hashes(void)
     CHECK(!result.is_match);
 }
 
+/* bcrypt strings of imports match their password alone, and an Argon2id string of these settings comes along.
+ * The vectors are Openwall's: crypt_blowfish, wrapper.c. */
+static void test_bcrypt(void)
+{
+    static const struct {
+        const char *hash, *password;
+    } good[] = {
+        {"$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"},
+        {"$2b$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK", "U*U*"},
+        {"$2y$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a", "U*U*U"},
+        {"$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui",
+         "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored"},
+        {"$2y$05$/OK.fbVrR/bpIqNJ5ianF.CE5elHaaO4EbggVDjb8P19RukzXSM3e", "\xff\xff\xa3"},
+    };
+    struct hash_result result;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        hash_now(&settings, text_of(good[i].password), text_of(good[i].hash), &result);
+        if (!CHECK(result.is_match && result.is_outdated && !result.failed)) printf("    %s\n", good[i].hash);
+        CHECK(text_starts(text_of(result.hash), TEXT("$argon2id$v=19$m=16,t=1,p=1$")));
+        hash_now(&settings, TEXT("u*u"), text_of(good[i].hash), &result);
+        CHECK(!result.is_match && !result.is_outdated && !result.failed && result.hash[0] == 0);
+    }
+    hash_now(&settings, TEXT("U*U\0x"), text_of(good[0].hash), &result); /* not seen as U*U */
+    CHECK(!result.is_match && !result.failed);
+    hash_now(&settings, TEXT_NONE, text_of(good[0].hash), &result);
+    CHECK(!result.is_match && !result.failed);
+    done_count = 0;
+    CHECK(start(0, "U*U", good[0].hash) && start(1, "U*u", good[0].hash));
+    uv_run(loop, UV_RUN_DEFAULT);
+    CHECK(outcomes[0].is_match && outcomes[0].is_outdated && !outcomes[1].is_match);
+}
+
+/* What an import may bring: whole strings of the two kinds, and none that keeps a thread busy for minutes. */
+static void test_forms(void)
+{
+    static const char *const good[] = {
+        "$2a$04$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2b$14$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$argon2id$v=19$m=16,t=1,p=1" REST,
+        "$argon2id$v=19$m=1048576,t=20,p=4" REST,
+    };
+    static const char *const bad[] = {
+        "",
+        "$",
+        "$2",
+        "secret",
+        "$1$salt$hash",
+        "$6$salt$hash",
+        "$2$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeWx",
+        "$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2a$03$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2a$15$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2a$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2a$5$$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe",
+        "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeWW",
+        "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe ",
+        "$argon2id$v=19$m=16,t=1,p=1",
+        "$argon2id$v=16$m=16,t=1,p=1" REST,
+        "$argon2id$v=19$m=1048577,t=1,p=1" REST,
+        "$argon2id$v=19$m=16,t=21,p=1" REST,
+        "$argon2id$v=19$m=16,t=4294967295,p=1" REST,
+        "$argon2id$v=19$m=16,t=0,p=1" REST,
+        "$argon2id$v=19$t=1,m=16,p=1" REST,
+        "$argon2id$v=19$m=16,t=1,p=1" REST "!",
+        "$argon2i$v=19$m=16,t=3,p=1" REST,
+    };
+    const char *why;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        if (!CHECK(hash_form(text_of(good[i]), &why))) printf("    %s %s\n", good[i], why);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        why = "";
+        if (!CHECK(!hash_form(text_of(bad[i]), &why) && why[0] != 0)) printf("    %s\n", bad[i]);
+    }
+}
+
 /* Settings that libsodium refuses are told as a failure, not as a hash. */
 static void test_failure(void)
 {
@@ -163,6 +240,8 @@ int main(void)
     test_match();
     test_outdated();
     test_odd_hashes();
+    test_bcrypt();
+    test_forms();
     test_failure();
     test_full();
     test_close();

@@ -6,12 +6,19 @@
 #include <time.h>
 
 static const uint64_t now_ms = 1772352551000;
-static struct token_key key;
+static struct signing_key key;
+static struct key_ring ring;
 static struct arena arena;
 
 static struct text signed_with(struct text header, struct text claims)
 {
     return token_sign(&key, header, claims, &arena);
+}
+
+/* A token as we head it, with these claims. */
+static struct text headed(const char *claims)
+{
+    return signed_with(TEXT("{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"1\"}"), text_of(claims));
 }
 
 /* A token whose header is good, with these claims. */
@@ -50,7 +57,7 @@ static void test_vectors_read(void)
     CHECK(claims.user_id == 0 && claims.type == TOKEN_NO_TYPE);
     CHECK(token_verify(&key, good, 1772356149999, &claims) == OK);
     CHECK(token_verify(&key, good, 1772356150000, &claims) == ERR_TOKEN_EXPIRED);
-    CHECK(token_read(&key, good, now_ms, &claims) == ERR_TOKEN_MALFORMED); /* not one of ours */
+    CHECK(token_read(&ring, good, now_ms, &claims) == ERR_TOKEN_MALFORMED); /* not one of ours */
 
     CHECK(verify(TEXT("eyJhbGciOiJub25lIn0." CLAIMS ".")) == ERR_TOKEN_MALFORMED);
     CHECK(verify(TEXT("eyJhbGciOiJIUzUxMiJ9." CLAIMS ".qZNk-7Nqm6OvJxSU5qPZqVH-B7ydhRhTMMTRVZRg6DKfjrrQQzbIEfy4"
@@ -93,11 +100,12 @@ static void test_own(void)
              "\"jti\":\"7341512345678901250\",\"type\":\"access\",\"role\":\"super_admin\","
              "\"sid\":\"7341512345678901249\"}"));
     CHECK(text_equal(token, same));
-    CHECK(token_read(&key, token, now_ms, &read) == OK);
+    CHECK(token_read(&ring, token, now_ms, &read) == OK);
+    made.key_number = 1;
     CHECK(memcmp(&made, &read, sizeof made) == 0);
     made.type = TOKEN_REFRESH;
     made.role = role_user;
-    CHECK(token_read(&key, token_make(&key, &made, &arena), now_ms, &read) == OK);
+    CHECK(token_read(&ring, token_make(&key, &made, &arena), now_ms, &read) == OK);
     CHECK(read.type == TOKEN_REFRESH && read.role == role_user);
 }
 
@@ -141,6 +149,11 @@ static void test_headers(void)
         "{\"alg\":\"HS256 \"}",
         "{\"alg\":\"HS256\\u0000\"}",
         "{\"alg\":[\"HS256\"]}",
+        "{\"alg\":[0,0,0,0,0]}", /* as many members as the word has letters */
+        "{\"alg\":{\"a\":0,\"b\":0,\"c\":0,\"d\":0,\"e\":0}}",
+        "{\"alg\":\"HS256\",\"typ\":[0,0,0]}",
+        "{\"alg\":\"HS256\",\"kid\":[0]}",
+        "{\"alg\":\"HS256\",\"kid\":{\"a\":0}}",
         "{\"alg\":null}",
         "{\"typ\":\"JWT\"}",
         "{}",
@@ -172,6 +185,66 @@ static void test_headers(void)
     }
     CHECK(verify(signed_with(TEXT("{\"alg\":\"HS256\"}"), claims)) == OK);
     CHECK(verify(signed_with(TEXT(" { \"kid\" : \"1\", \"alg\" : \"HS256\" } "), claims)) == OK);
+}
+
+/* The kid picks the key: only a number in its one form, of a key that is there and has not ended. */
+static void test_kids(void)
+{
+    static const char *const bad[] = {
+        "{\"alg\":\"HS256\"}",
+        "{\"alg\":\"HS256\",\"typ\":\"JWT\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"0\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"01\"}",
+        "{\"alg\":\"HS256\",\"kid\":\" 1\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"1 \"}",
+        "{\"alg\":\"HS256\",\"kid\":\"1\\u0000\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"+1\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"-1\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"1e0\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"2\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"../1\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"../../../../dev/null\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"9223372036854775808\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"18446744073709551617\"}",
+        "{\"alg\":\"HS256\",\"kid\":1}",
+        "{\"alg\":\"HS256\",\"kid\":1.0}",
+        "{\"alg\":\"HS256\",\"kid\":null}",
+        "{\"alg\":\"HS256\",\"kid\":true}",
+        "{\"alg\":\"HS256\",\"kid\":[\"1\"]}",
+        "{\"alg\":\"HS256\",\"kid\":{\"1\":1}}",
+        "{\"alg\":\"HS256\",\"kid\":\"2\",\"kid\":\"1\"}",
+    };
+    struct text claims = TEXT("{\"sub\":\"1\",\"iat\":1,\"exp\":1772356150,\"jti\":\"2\",\"type\":\"access\","
+                              "\"role\":\"user\",\"sid\":\"3\"}");
+    struct token_claims read;
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct text token = signed_with(text_of(bad[i]), claims);
+        if (!CHECK(token_read(&ring, token, now_ms, &read) == ERR_TOKEN_MALFORMED)) printf("    %s\n", bad[i]);
+    }
+    CHECK(token_read(&ring, signed_with(TEXT("{\"kid\":\"1\",\"alg\":\"HS256\"}"), claims), now_ms, &read) == OK);
+}
+
+/* Of several keys each reads its own tokens, whatever way their header is written, until it ends. */
+static void test_ring(void)
+{
+    struct token_claims made = ours(), read;
+    struct signing_key other;
+    signing_key_init(&other, 9007199254740993, (const uint8_t *)"fedcba9876543210fedcba9876543210", 32);
+    struct text token = token_make(&key, &made, &arena), newer = token_make(&other, &made, &arena);
+    CHECK(token_read(&ring, newer, now_ms, &read) == ERR_TOKEN_MALFORMED);
+    struct key_ring both = {.count = 2, .keys = {other, key}};
+    CHECK(token_read(&both, newer, now_ms, &read) == OK && read.key_number == 9007199254740993);
+    CHECK(token_read(&both, token, now_ms, &read) == OK && read.key_number == 1);
+    struct text mixed = token_sign(&key, TEXT("{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"9007199254740993\"}"),
+                                   TEXT("{\"exp\":1772356150}"), &arena);
+    CHECK(token_read(&both, mixed, now_ms, &read) == ERR_TOKEN_MALFORMED);
+    both.keys[1].ends_ms = now_ms + 1;
+    CHECK(token_read(&both, token, now_ms, &read) == OK);
+    CHECK(token_read(&both, token, now_ms + 1, &read) == ERR_TOKEN_MALFORMED);
+    CHECK(token_read(&both, newer, now_ms + 1, &read) == OK);
+    struct key_ring none = {.count = 0};
+    CHECK(token_read(&none, token, now_ms, &read) == ERR_TOKEN_MALFORMED);
 }
 
 /* Claims that are signed and still refused; exp has no leeway, iat and nbf have a minute. */
@@ -220,13 +293,15 @@ static void test_whole(void)
         "{\"sub\":\"1\",\"exp\":1772356150,\"jti\":\"2\",\"type\":\"access\",\"role\":\"user\",\"sid\":\"3\"}",
         "{\"sub\":\"1\",\"iat\":1,\"exp\":1772356150,\"type\":\"access\",\"role\":\"user\",\"sid\":\"3\"}",
         "{\"sub\":\"1\",\"iat\":1,\"exp\":1772356150,\"jti\":\"2\",\"type\":\"Access\",\"role\":\"user\",\"sid\":\"3\"}",
+        "{\"sub\":\"1\",\"iat\":1,\"exp\":1772356150,\"jti\":\"2\",\"type\":[0,0,0,0,0,0],\"role\":\"user\",\"sid\":\"3\"}",
+        "{\"sub\":\"1\",\"iat\":1,\"exp\":1772356150,\"jti\":\"2\",\"type\":\"access\",\"role\":[0,0,0,0],\"sid\":\"3\"}",
         "{\"sub\":\"1\",\"iat\":1,\"exp\":1772356150,\"jti\":\"2\",\"role\":\"user\",\"sid\":\"3\"}",
         "{\"sub\":\"1\",\"iat\":1,\"exp\":1772356150,\"jti\":\"2\",\"type\":\"access\",\"role\":\"root\",\"sid\":\"3\"}",
         "{\"sub\":\"1\",\"iat\":1,\"exp\":1772356150,\"jti\":\"2\",\"type\":\"access\",\"role\":\"user\"}",
     };
     struct token_claims claims;
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
-        CHECK(token_read(&key, with_claims(bad[i]), now_ms, &claims) == ERR_TOKEN_MALFORMED);
+        CHECK(token_read(&ring, headed(bad[i]), now_ms, &claims) == ERR_TOKEN_MALFORMED);
     }
 }
 
@@ -268,7 +343,7 @@ static void test_time(void)
     struct timespec from, to;
     unsigned good = 0;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
-    for (unsigned i = 0; i < ROUNDS; i++) good += token_read(&key, token, now_ms, &read) == OK;
+    for (unsigned i = 0; i < ROUNDS; i++) good += token_read(&ring, token, now_ms, &read) == OK;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
     double ns = (double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec);
     printf("token_read of %zu bytes: %.0f ns\n", token.bytes, ns / ROUNDS);
@@ -280,12 +355,15 @@ int main(void)
 {
     if (sodium_init() < 0) return EXIT_FAILURE;
     arena_init(&arena, 64 << 20);
-    token_key_init(&key, (const uint8_t *)"0123456789abcdef0123456789abcdef", 32);
+    signing_key_init(&key, 1, (const uint8_t *)"0123456789abcdef0123456789abcdef", 32);
+    ring = (struct key_ring){.count = 1, .keys = {key}};
     test_vectors_made();
     test_vectors_read();
     test_own();
     test_every_byte();
     test_headers();
+    test_kids();
+    test_ring();
     test_claims();
     test_whole();
     test_sizes();
