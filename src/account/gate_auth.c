@@ -192,7 +192,7 @@ static enum err token_recheck(const struct auth_cache *cache, const struct reade
     const struct signing_key *key = key_ring_find(&cache->ring, entry->key_number, now_ms);
     if (key == NULL) return ERR_TOKEN_MALFORMED;
     if (key->ends_ms != 0 && key->ends_ms < entry->expires_ms) entry->expires_ms = key->ends_ms;
-    return session_check(snapshot, now_ms, entry);
+    return session_check(cache, snapshot, now_ms, entry);
 }
 
 static enum err token_check(const struct auth_cache *cache, const struct reader *snapshot,
