@@ -20,6 +20,7 @@
 #include <assert.h>
 
 #include "account/captcha_answer.h"
+#include "account/verify.h"
 #include "cloud/cloud_json.h"
 #include "cloud/signer.h"
 #include "core/actor.h"
@@ -177,6 +178,11 @@ static enum err go_on(struct step *s, const struct captcha_wait *wait)
         enum err e = record_decode(&hash_call_type, wait->contents, &hash);
         if (e == OK) emit_hash(s, &hash);
         return e;
+    }
+    case captcha_next_sms: {
+        struct sms_send_input in;
+        enum err e = record_decode(&sms_send_input_type, wait->contents, &in);
+        return e == OK ? sms_code_send(s, &in, wait->exchange, wait->request_id) : e;
     }
     }
     return ERR_INTERNAL;

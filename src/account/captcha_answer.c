@@ -54,6 +54,8 @@ static bool is_surely_not_judged(const struct http_result *result,
     case FAULT_TOO_LONG:
     case FAULT_ADDRESS:
     case FAULT_URL:
+    case FAULT_UNSAFE:
+    case FAULT_REFUSED:
     case FAULT_OTHER: break;
     }
     return false;
@@ -71,6 +73,8 @@ static const char *fault_words(enum call_fault fault)
     case FAULT_NONE:
     case FAULT_ADDRESS:
     case FAULT_URL:
+    case FAULT_UNSAFE:
+    case FAULT_REFUSED:
     case FAULT_OTHER: break;
     }
     return "the service could not be asked";

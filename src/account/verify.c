@@ -1,7 +1,9 @@
-/* Showing that a phone number or a mail address is one's own. */
+#include "account/verify.h"
+
 #include "account/account.h"
+#include "account/captcha.h"
 #include "account/code.h"
-#include "account/sign_in.h"
+#include "core/router.h"
 #include "notify/notify.h"
 
 static enum err refuse_field(struct step *s, const struct call *call, struct reply *reply,
@@ -15,30 +17,36 @@ static enum err refuse_field(struct step *s, const struct call *call, struct rep
 
 /* ---- phone numbers -------------------------------------------------------------------------------- */
 
-/* A new code on its way; the request is answered when the SMS service has taken it or has not. */
+enum err sms_code_send(struct step *s, const struct sms_send_input *in, uint64_t exchange,
+                       struct text request_id)
+{
+    struct text digits;
+    enum err e = code_make(s, code_purpose_sms, in->phone_number, 0,
+                           s->config->auth_code_ttl * 1000, &digits);
+    if (e != OK) return e;
+    return letter_send(s, &(struct letter_ask){
+                              .template = letter_template_sms_code,
+                              .channel = letter_channel_sms,
+                              .to = in->phone_number,
+                              .language = in->language,
+                              .code = digits,
+                              .minutes = (s->config->auth_code_ttl + 59) / 60,
+                              .exchange = exchange,
+                              .request_id = request_id,
+                              .route = route_named(TEXT("sms_send")),
+                          });
+}
+
 enum err sms_send(struct step *s, const struct call *call, struct reply *reply)
 {
     const struct sms_send_input *in = call->body;
-    struct text digits;
     (void)reply;
     if (!notify_has_sms(s->config)) return ERR_SMS_OFF;
-    enum err e = login_may_try(s, call->ip);
-    if (e == OK) {
-        e = code_make(s, code_purpose_sms, in->phone_number, 0, s->config->auth_code_ttl * 1000,
-                      &digits);
+    if (captcha_is_on(s->config)) {
+        return captcha_guard(s, call, in->captcha_ticket, in->captcha_randstr, captcha_next_sms,
+                             &sms_send_input_type, in);
     }
-    if (e != OK) return e;
-    e = letter_send(s, &(struct letter_ask){
-                           .template = letter_template_sms_code,
-                           .channel = letter_channel_sms,
-                           .to = in->phone_number,
-                           .language = in->language,
-                           .code = digits,
-                           .minutes = (s->config->auth_code_ttl + 59) / 60,
-                           .exchange = call->exchange,
-                           .request_id = call->request_id,
-                           .route = call->route,
-                       });
+    enum err e = sms_code_send(s, in, call->exchange, call->request_id);
     return e == OK ? LATER : e;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/router.h"
 #include "core/step.h"
 
 static const char about[] =
