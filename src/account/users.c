@@ -8,15 +8,16 @@
  * switched-off one without sessions and keys; its record, and all that points to it, stays. */
 #include "account/account.h"
 #include "account/session.h"
+#include "account/user_search.h"
 #include "core/listing.h"
 
 /* ---- reading -------------------------------------------------------------------------------------- */
 
-static enum err bad_role(struct view *view, const struct call *call, struct reply *reply)
+static enum err bad_query(struct view *view, const struct call *call, struct reply *reply,
+                          struct text name, struct text reason)
 {
     struct field_errors errors = {.arena = view->arena};
-    field_errors_add(&errors, TEXT("role"),
-                     TEXT("must be one of user, operator, admin, super_admin"));
+    field_errors_add(&errors, name, reason);
     reply_error(reply, ERR_BAD_QUERY, &errors, call->request_id);
     return ERR_BAD_QUERY;
 }
@@ -24,8 +25,19 @@ static enum err bad_role(struct view *view, const struct call *call, struct repl
 enum err user_list(struct view *view, const struct call *call, struct reply *reply)
 {
     struct text word = call_query(call, TEXT("role"), view->arena);
+    struct text q = call_query(call, TEXT("q"), view->arena);
     const struct user like = {.role = choice_number(&role_choice, word)};
-    if (word.data != NULL && like.role == 0) return bad_role(view, call, reply);
+    if (word.data != NULL && like.role == 0) {
+        return bad_query(view, call, reply, TEXT("role"),
+                         TEXT("must be one of user, operator, admin, super_admin"));
+    }
+    if (q.data != NULL && (q.bytes == 0 || q.bytes > SEARCH_BYTES_MAX)) {
+        return bad_query(view, call, reply, TEXT("q"), TEXT("must have 1 to 254 bytes"));
+    }
+    if (q.data != NULL && word.data != NULL) {
+        return bad_query(view, call, reply, TEXT("q"), TEXT("cannot be given together with role"));
+    }
+    if (q.data != NULL) return user_search(view, call, reply, q);
     const struct record_index *of_role = like.role != 0 ? &user_by_role : NULL;
     return reply_listing(view, call, reply, &(struct listing){&user_type, of_role, &like, false});
 }

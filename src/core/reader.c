@@ -24,12 +24,17 @@ uint64_t key_last_u64(struct text key)
     return value;
 }
 
+static void key_add_folded(struct key *key, struct text value)
+{
+    size_t bytes = value.bytes < 300 ? value.bytes : 300;
+    for (size_t i = 0; i < bytes; i++) key_add_byte(key, (uint8_t)ascii_lower(value.data[i]));
+}
+
 /* Folded, closed with a zero byte so that no value is the beginning of another; control bytes do not occur
  * in checked text. Cut at 300 bytes: longer values are told apart by the record itself where it matters. */
 static void key_add_text(struct key *key, struct text value)
 {
-    size_t bytes = value.bytes < 300 ? value.bytes : 300;
-    for (size_t i = 0; i < bytes; i++) key_add_byte(key, (uint8_t)ascii_lower(value.data[i]));
+    key_add_folded(key, value);
     key_add_byte(key, 0);
 }
 
@@ -155,6 +160,7 @@ static void walk_start(struct walk *walk, const struct reader *reader, uint64_t 
     struct key from = walk->prefix;
     walk->after = after;
     walk->order_bytes = 0;
+    walk->is_of_texts = false;
     key_add_u64(&from, after != 0 ? after : backwards ? UINT64_MAX : 0);
     if (store_seek(reader->txn, key_text(&from), backwards, &walk->cursor) != OK)
         walk->cursor = NULL;
@@ -183,6 +189,7 @@ void walk_begin_ordered(struct walk *walk, const struct reader *reader,
     walk->cursor = NULL;
     walk->after = 0;
     walk->order_bytes = 8;
+    walk->is_of_texts = false;
     walk->prefix.count = 0;
     key_add_byte(&walk->prefix, SPACE_INDEX);
     key_add_byte(&walk->prefix, index->number);
@@ -192,9 +199,38 @@ void walk_begin_ordered(struct walk *walk, const struct reader *reader,
         walk->cursor = NULL;
 }
 
+void walk_begin_texts(struct walk *walk, const struct reader *reader,
+                      const struct record_index *index, struct text prefix, struct text after)
+{
+    assert(index->kind == INDEX_UNIQUE && index->fields[1] == NULL);
+    *walk = (struct walk){.is_of_texts = true};
+    key_add_byte(&walk->prefix, SPACE_INDEX);
+    key_add_byte(&walk->prefix, index->number);
+    struct key from = walk->prefix;
+    key_add_folded(&walk->prefix, prefix);
+    if (after.bytes == 0) {
+        from = walk->prefix;
+    } else { /* the text's own key with a byte more: behind it, before all that it begins */
+        key_add_text(&from, after);
+        key_add_byte(&from, 0);
+    }
+    if (store_seek(reader->txn, key_text(&from), false, &walk->cursor) != OK) walk->cursor = NULL;
+}
+
+/* The next of a walk by texts: the id is the value. */
+static bool next_text(struct walk *walk, uint64_t *id)
+{
+    struct text key, value;
+    if (walk->cursor == NULL || !store_next(walk->cursor, &key, &value)) return false;
+    if (!text_starts(key, key_text(&walk->prefix)) || value.bytes != 8) return false;
+    *id = key_last_u64(value);
+    return true;
+}
+
 bool walk_next(struct walk *walk, uint64_t *id)
 {
     struct text key, value;
+    if (walk->is_of_texts) return next_text(walk, id);
     while (walk->cursor != NULL && store_next(walk->cursor, &key, &value)) {
         if (key.bytes != walk->prefix.count + walk->order_bytes + 8) return false;
         if (memcmp(key.data, walk->prefix.bytes, walk->prefix.count) != 0) return false;

@@ -63,6 +63,7 @@ struct walk {
     size_t order_bytes; /* of the fields between the prefix and the id: 0, or 8 for a number that orders */
     uint64_t order;     /* that number, of the record found last */
     uint64_t after;
+    bool is_of_texts;   /* along a UNIQUE index: its keys end in no id */
 };
 /* `after`: an id to go on behind, 0 from the start. Newest first with `backwards`. */
 void walk_begin(struct walk *walk, const struct reader *reader, const struct record_index *index, const void *like,
@@ -73,6 +74,10 @@ void walk_begin_all(struct walk *walk, const struct reader *reader, const struct
  * when the index has only that field (or like is NULL), all that are in the index. See walk->order. */
 void walk_begin_ordered(struct walk *walk, const struct reader *reader, const struct record_index *index,
                         const void *like);
+/* Along a UNIQUE index of one text: all records whose text begins with `prefix`, folded, in the order of the
+ * texts; behind the text `after`, or from the first when that is empty. */
+void walk_begin_texts(struct walk *walk, const struct reader *reader, const struct record_index *index,
+                      struct text prefix, struct text after);
 bool walk_next(struct walk *walk, uint64_t *id);
 void walk_end(struct walk *walk);
 

@@ -128,6 +128,10 @@ static const struct parameter {
     {"myip", "{\"type\":\"string\",\"maxLength\":256}",
      "The address, IPv4 or IPv6 or both with a comma; left out: the caller's"},
     {"myipv6", "{\"type\":\"string\",\"maxLength\":256}", "An IPv6 address besides myip"},
+    {"q", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":254}",
+     "Only accounts whose user name, mail address or phone number begins so, whatever the case of its letters; "
+     "in the order of these, not together with role. total is then counted up to 1000: at 1000 there may be "
+     "more. A page may hold fewer than limit, or none, and still have a next_cursor"},
     {"role", "{\"type\":\"string\",\"enum\":[\"user\",\"operator\",\"admin\",\"super_admin\"]}",
      "Only accounts of this role"},
 };

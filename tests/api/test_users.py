@@ -28,6 +28,32 @@ def test_users_are_listed_and_changed(server, admin, unique):
         admin.request(verb, f"{USERS}/99", {} if verb == "PATCH" else None, expect=404)
 
 
+def test_users_are_found_by_what_their_names_begin_with(homeport):
+    """?q= finds by the beginning of user name, mail address or phone number, folded, each account once, page by page; total is their number."""
+    admin = (h := homeport()).admin()
+    register = lambda name, mail, phone=None: h.client().post("/api/v1/auth/register", {
+        "username": name, "email": mail, "password": PASSWORD, **({"phone_number": phone} if phone else {})}).data["user"]["id"]
+    ann = register("Anna", "anna@example.test", "+4930111111")
+    anne = register("anne.b", "x1@example.test", "+4930222222")
+    bob = register("bob", "ANNABOB@example.test", "+8613800138000")
+    plus = register("carl", "+49plus@example.test")
+    found = lambda q, limit=100: [u["id"] for u in admin.all(USERS, limit=limit, q=q)]
+    for limit in (1, 2, 100):
+        assert found("ann", limit) == [ann, anne, bob] == found("ANN", limit)
+        assert found("+49", limit) == [ann, anne, plus] and found("anna", limit) == [ann, bob]
+    assert found("anna@") == [ann] and found("annab") == [bob] and found("bob") == [bob] and found("+86") == [bob]
+    assert found("x1@example.test") == [anne] and found("x1@example.testt") == [] == found("nna") == found("%") == found("a\u00e4")
+    page = admin.get(USERS, params={"q": "ann", "limit": 1}).data
+    assert page["total"] == 3 and page["next_cursor"]
+    dora = register("ann", "dora@example.test")  # before the cursor: moves nobody
+    rest = admin.get(USERS, params={"q": "ann", "cursor": page["next_cursor"]}).data
+    assert [u["id"] for u in rest["items"]] == [anne, bob] and rest["total"] == 4 and rest["next_cursor"] is None
+    assert found("ann") == [dora, ann, anne, bob]
+    for bad in ({"q": ""}, {"q": "x" * 255}, {"q": "ann", "role": "user"}, {"q": "zzz", "cursor": page["next_cursor"]}, {"q": "a@", "cursor": page["next_cursor"]}):
+        admin.get(USERS, params=bad, expect=400)
+    h.user("nobody").get(USERS, params={"q": "a"}, expect=403)
+
+
 def test_an_edit_of_a_changed_role_is_refused(server, admin, unique):
     """If-Match sees a changed role too, though its owner cannot edit it."""
     path = f"{USERS}/{server.user(unique('etag')).me['id']}"
