@@ -221,6 +221,7 @@ fn ownModule(on: Platform, mode: Mode, files: []const []const u8) *Build.Module 
         .link_libc = true,
         .strip = mode.strip,
         .sanitize_c = if (mode.optimize == .Debug) .full else .off,
+        .omit_frame_pointer = mode.optimize != .Debug, // there are tables for whoever unwinds
         .pic = true,
     });
     // Assertions name files from the project's root, so that where it is built leaves no trace.
@@ -265,6 +266,7 @@ fn thirdParty(b: *Build, target: Build.ResolvedTarget, name: []const u8, root: [
         .strip = true,
         .sanitize_c = .off,
         .stack_protector = true,
+        .omit_frame_pointer = true,
         .pic = true,
     });
     module.addCSourceFiles(.{ .root = source(b, root), .files = files, .flags = concat(b, &library_flags, flags) });
