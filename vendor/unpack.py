@@ -60,7 +60,7 @@ PARTS = {
     }),
     "src/musl": ("musl_1.2.5.orig.tar.gz", {
         "musl-1.2.5/" + part: part
-        for part in ("src/malloc/", "src/include/", "src/internal/", "include/", "arch/x86_64/",
+        for part in ("src/malloc/", "src/string/", "src/include/", "src/internal/", "include/", "arch/x86_64/",
                      "arch/aarch64/", "arch/arm/", "arch/generic/", "COPYRIGHT")
     }),
     "src/docs": ("drf_spectacular_sidecar-2026.10.1", {

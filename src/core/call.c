@@ -120,29 +120,6 @@ void reply_error_saying(struct reply *reply, enum err e, struct text message,
 
 /* ---- entity tags ---------------------------------------------------------------------------------- */
 
-/* Multiply and fold: each input bit reaches all of the next product's low and, by the shift, its own high
- * half. Two 64-bit parts are plenty for telling versions of one record apart; nobody gains by a collision
- * but who has made both versions. No 128-bit product: armv7 has none. */
-static uint64_t mix(uint64_t sum, uint64_t value)
-{
-    sum = (sum ^ value) * 0x9e3779b97f4a7c15u;
-    return sum ^ sum >> 32;
-}
-
-static uint64_t mix_text(uint64_t sum, struct text t)
-{
-    uint64_t word;
-    sum = mix(sum, t.bytes);
-    for (; t.bytes >= sizeof word; t.data += sizeof word, t.bytes -= sizeof word) {
-        memcpy(&word, t.data, sizeof word);
-        sum = mix(sum, word);
-    }
-    if (t.bytes == 0) return sum;
-    word = 0;
-    memcpy(&word, t.data, t.bytes);
-    return mix(sum, word);
-}
-
 static char *hex_put(char *out, uint64_t value)
 {
     static const char digits[] = "0123456789abcdef";
@@ -155,22 +132,22 @@ enum { ETAG_PART = 16, ETAG_EDIT_END = 1 + ETAG_PART, ETAG_BYTES = 3 + 2 * ETAG_
 void etag_of(const struct record_type *type, const void *record, char etag[ETAG_SIZE])
 {
     const struct field *fields = type->fields();
-    uint64_t edit = type->table, whole = type->table;
+    uint64_t edit = type->table, rest = type->table;
     static_assert((int)ETAG_BYTES < (int)ETAG_SIZE, "a tag and its closing zero byte");
     for (unsigned i = 0; i < type->field_count; i++) {
         const struct field *field = &fields[i];
         bool is_edited = field->shown & UPDATE || field->is_key;
         if (!is_edited && (field->shown & READ) == 0) continue;
-        uint64_t value = field->kind >= KIND_text ? mix_text(field->tag, field_text(field, record))
-                                                  : mix(field->tag, field_number(field, record));
-        whole = mix(whole, value);
-        if (is_edited) edit = mix(edit, value);
+        uint64_t sum = is_edited ? edit : rest;
+        sum = field_is_textual(field) ? mix_text(sum, field_text(field, record))
+                                      : mix(sum, field_number(field, record));
+        *(is_edited ? &edit : &rest) = sum;
     }
     char *out = etag;
     *out++ = '"';
     out = hex_put(out, edit);
     *out++ = '-';
-    out = hex_put(out, whole);
+    out = hex_put(out, mix(edit, rest));
     *out++ = '"';
     *out = '\0';
     assert(out - etag == ETAG_BYTES);

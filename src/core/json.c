@@ -189,16 +189,32 @@ static void quoted(struct json *json, struct text value)
     json->bytes += n + 2;
 }
 
+/* Two digits at a time, from the end of `out` on; the place of the first. */
+static char *decimal_before(uint64_t value, char *end)
+{
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+        "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+        "8081828384858687888990919293949596979899";
+    for (; value >= 100; value /= 100) {
+        end -= 2;
+        memcpy(end, pairs + 2 * (value % 100), 2);
+    }
+    if (value >= 10) {
+        end -= 2;
+        memcpy(end, pairs + 2 * value, 2);
+        return end;
+    }
+    *--end = (char)('0' + value);
+    return end;
+}
+
 static size_t decimal(uint64_t value, char out[20])
 {
-    char digits[20];
-    size_t first = sizeof digits;
-    do {
-        digits[--first] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    memcpy(out, digits + first, sizeof digits - first);
-    return sizeof digits - first;
+    char digits[40] = {0};
+    const char *first = decimal_before(value, digits + 20);
+    memcpy(out, first, 20); /* a fixed number of bytes is two moves, not a call */
+    return (size_t)(digits + 20 - first);
 }
 
 void json_number(struct json *json, uint64_t value)
@@ -318,12 +334,12 @@ static size_t short_value(const struct field *field, const void *record, char *o
  * read costs. */
 static void json_record_field(struct json *json, const struct field *field, const void *record)
 {
-    struct text key = field->json_key;
-    char *begin = reserve(json, 1 + key.bytes + SHORT_BYTES_MAX), *out = begin;
+    size_t comma_bytes = json->has_member ? 1 : 0;
+    char *begin = reserve(json, JSON_KEY_ROOM + SHORT_BYTES_MAX), *out = begin;
     if (out == NULL) return;
-    if (json->has_member) *out++ = ',';
-    memcpy(out, key.data, key.bytes);
-    out += key.bytes;
+    memcpy(out, field->json_key + 1 - comma_bytes,
+           JSON_KEY_ROOM); /* two moves; its end is overwritten */
+    out += field->json_key_bytes + comma_bytes;
     size_t n = 4;
     if (field->is_nullable && field_is_empty(field, record)) {
         memcpy(out, "null", n);

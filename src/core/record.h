@@ -22,6 +22,8 @@
 #ifndef HOMEPORT_CORE_RECORD_H
 #define HOMEPORT_CORE_RECORD_H
 
+#include <assert.h>
+
 #include "core/arena.h"
 #include "core/err.h"
 #include "core/text.h"
@@ -62,9 +64,12 @@ enum check {
     CHECK_COUNT
 };
 
+enum { JSON_KEY_ROOM = 24 };
+
 struct field {
     struct text name;
-    struct text json_key; /* the name in quotes, with the colon */
+    char json_key[1 + JSON_KEY_ROOM]; /* a comma, the name in quotes, a colon */
+    uint8_t json_key_bytes;           /* without the comma */
     enum field_kind kind;
     uint8_t tag;
     uint8_t shown; /* enum shown */
@@ -148,12 +153,36 @@ unsigned record_field_number(const struct record_type *type, struct text name);
 /* Bit of a field in a presence mask: which fields a body gave. */
 #define FIELD_BIT(number) ((uint64_t)1 << (number))
 
+static inline bool field_is_textual(const struct field *field)
+{
+    return field->kind >= KIND_text;
+}
+
+/* Of an id, number, time, flag or choice. Inline, as the next two: each answer asks for all fields. */
+static inline uint64_t field_number(const struct field *field, const void *record)
+{
+    const char *at = (const char *)record + field->offset;
+    assert(!field_is_textual(field));
+    if (field->kind == KIND_flag) return *(const bool *)(const void *)at;
+    if (field->kind == KIND_choice) return *(const uint32_t *)(const void *)at;
+    return *(const uint64_t *)(const void *)at;
+}
+
+/* Of a text, list or object. */
+static inline struct text field_text(const struct field *field, const void *record)
+{
+    assert(field_is_textual(field));
+    return *(const struct text *)(const void *)((const char *)record + field->offset);
+}
+
+static inline bool field_is_empty(const struct field *field, const void *record)
+{
+    return field_is_textual(field) ? field_text(field, record).bytes == 0 : field_number(field, record) == 0;
+}
+
 uint64_t record_id(const struct record_type *type, const void *record);
-uint64_t field_number(const struct field *field, const void *record); /* id, number, time, flag, choice */
-struct text field_text(const struct field *field, const void *record); /* text, list, object */
 void field_set_number(const struct field *field, void *record, uint64_t value);
 void field_set_text(const struct field *field, void *record, struct text value);
-bool field_is_empty(const struct field *field, const void *record);
 bool field_equal(const struct field *field, const void *a, const void *b);
 
 /* The stored form. `kept` holds the record's earlier stored form, whose unknown tags are carried over, or

@@ -71,36 +71,36 @@ struct shape {
 
 static bool is_id(struct text segment, uint64_t *id)
 {
-    if (segment.bytes == 0 || segment.bytes > ID_DIGITS_MAX) return false;
+    if (segment.bytes > ID_DIGITS_MAX) return false;
     if (segment.data[0] == '0' && segment.bytes > 1) return false;
     return text_to_u64(segment, INT64_MAX, id);
 }
 
-/* FNV-1a. */
 static uint32_t hash_of(struct text t)
 {
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < t.bytes; i++) hash = (hash ^ (uint8_t)t.data[i]) * 16777619u;
-    return hash;
+    return (uint32_t)mix_text(0, t);
 }
 
-/* False when the path is longer than any route's, or has a brace, which could pass for {id}. */
+/* False when the path is longer than any route's, or has a segment that could pass for {id}. */
 static bool shape_of(struct text path, struct shape *shape)
 {
-    shape->bytes = 0;
+    size_t n = 0, i = 0;
     shape->id = 0;
-    if (path.bytes == 0 || path.data[0] != '/') return false;
-    if (memchr(path.data, '{', path.bytes) != NULL) return false;
-    path = (struct text){path.data + 1, path.bytes - 1};
-    while (path.data != NULL) {
-        struct text segment = text_cut(&path, '/');
-        if (is_id(segment, &shape->id)) segment = TEXT("{id}");
-        if (segment.bytes + 1 > SHAPE_BYTES_MAX - shape->bytes) return false;
-        shape->data[shape->bytes++] = '/';
-        if (segment.bytes > 0) memcpy(shape->data + shape->bytes, segment.data, segment.bytes);
-        shape->bytes += segment.bytes;
+    if (path.bytes == 0 || path.bytes > SHAPE_BYTES_MAX || path.data[0] != '/') return false;
+    while (i < path.bytes) { /* a segment each time, from its slash */
+        size_t from = n;
+        do shape->data[n++] = path.data[i++];
+        while (i < path.bytes && path.data[i] != '/');
+        struct text segment = {shape->data + from + 1, n - from - 1};
+        if (segment.bytes == 0) continue;
+        if (segment.data[0] == '{') return false;
+        if (segment.data[0] > '9' || !is_id(segment, &shape->id)) continue;
+        if (from + sizeof "/{id}" - 1 + path.bytes - i > SHAPE_BYTES_MAX) return false;
+        memcpy(shape->data + from, "/{id}", sizeof "/{id}" - 1);
+        n = from + sizeof "/{id}" - 1;
     }
-    shape->hash = hash_of((struct text){shape->data, shape->bytes});
+    shape->bytes = n;
+    shape->hash = hash_of((struct text){shape->data, n});
     return true;
 }
 

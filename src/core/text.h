@@ -31,9 +31,19 @@ static inline struct text text_of(const char *zero_ended)
     return (struct text){zero_ended, zero_ended == NULL ? 0 : strlen(zero_ended)};
 }
 
-static inline bool text_equal(struct text a, struct text b)
+bool text_equal(struct text a, struct text b);
+
+/* Eight bytes from any address. */
+static inline uint64_t big_endian_u64(const char *at)
 {
-    return a.bytes == b.bytes && (a.bytes == 0 || memcmp(a.data, b.data, a.bytes) == 0);
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? word : __builtin_bswap64(word);
+}
+
+static inline uint64_t little_endian_u64(const char *at)
+{
+    return __builtin_bswap64(big_endian_u64(at));
 }
 
 static inline char ascii_lower(char c)
@@ -61,6 +71,16 @@ static inline bool text_ends_fold(struct text t, struct text suffix)
     if (t.bytes < suffix.bytes) return false;
     return text_equal_fold((struct text){t.data + t.bytes - suffix.bytes, suffix.bytes}, suffix);
 }
+
+/* One more number, or text, into a sum that tells two rows of them apart with near certainty: multiply and fold,
+ * so that each input bit reaches all of the next product's low and, by the shift, its own high half. Not for
+ * where somebody gains by a collision. No 128-bit product: armv7 has none. */
+static inline uint64_t mix(uint64_t sum, uint64_t value)
+{
+    sum = (sum ^ value) * 0x9e3779b97f4a7c15u;
+    return sum ^ sum >> 32;
+}
+uint64_t mix_text(uint64_t sum, struct text t);
 
 /* Without leading and trailing blanks, tabs and line ends. */
 struct text text_trim(struct text t);

@@ -212,11 +212,12 @@ enum err serve_snapshot(struct serve *serve, struct gate_view *view)
     if (serve->snapshot == NULL) {
         enum err e = store_snapshot(serve->store, &serve->snapshot);
         if (e != OK) return e;
+        serve->snapshot_ms = serve_now_ms();
     }
     *view = (struct gate_view){
         .read = {.txn = serve->snapshot},
         .generation = store_generation(serve->snapshot),
-        .now_ms = serve_now_ms(),
+        .now_ms = serve->snapshot_ms,
         .arena = &serve->arena,
     };
     return OK;

@@ -49,6 +49,7 @@ struct serve {
     uv_timer_t wake, hurry, heartbeat;
     uv_signal_t signals[3];
     struct store_txn *snapshot; /* of this turn of the loop, taken at its first read */
+    uint64_t snapshot_ms;       /* when */
     struct arena arena;         /* of the request being looked at */
     struct reply reply;         /* the same */
     struct pending *pending;

@@ -103,7 +103,7 @@ static struct text body_with(const struct record_type *type, enum shown purpose,
         const char *is = is_special ? value : good_value(&fields[i]);
         if (is == NULL) continue;
         n += (size_t)snprintf(body + n, sizeof body - n, "%s%.*s%s", n > 1 ? ", " : "",
-                              TEXT_ARGS(fields[i].json_key), is);
+                              fields[i].json_key_bytes, fields[i].json_key + 1, is);
     }
     body[n++] = '}';
     return (struct text){body, n};

@@ -160,6 +160,40 @@ static void test_many(void)
     store_abort(txn);
 }
 
+/* Keys stand in the order of their bytes, a beginning of another before it, wherever they first differ. */
+static void test_order(void)
+{
+    static const char alphabet[] = {0, 1, 0x7f, (char)0x80, (char)0xff};
+    struct store_txn *txn;
+    struct store_cursor *cursor;
+    struct text key, value, last = TEXT_NONE;
+    unsigned seed = 7, count = 0, wrong = 0, put_count = 0;
+    CHECK(store_begin(store, &txn) == OK);
+    for (unsigned i = 0; i < 2000; i++) {
+        char bytes[24] = "seven..";
+        size_t length = 7 + i % 17;
+        for (size_t at = 7; at < length; at++) {
+            seed = seed * 1103515245 + 12345;
+            bytes[at] = (seed >> 16) % 8 < 5 ? alphabet[(seed >> 16) % 8] : 0x40;
+        }
+        struct text name = {bytes, length};
+        put_count += store_get(txn, name, &value) == ERR_NOT_FOUND;
+        CHECK(store_put(txn, name, name) == OK);
+        CHECK(store_get(txn, name, &value) == OK && text_equal(name, value));
+    }
+    CHECK(store_seek(txn, TEXT("seven.."), false, &cursor) == OK);
+    while (store_next(cursor, &key, &value)) {
+        size_t least = last.bytes < key.bytes ? last.bytes : key.bytes;
+        int order = last.data == NULL ? -1 : memcmp(last.data, key.data, least);
+        wrong += order > 0 || (order == 0 && last.bytes >= key.bytes);
+        last = key;
+        count++;
+    }
+    store_done(cursor);
+    CHECK(wrong == 0 && count == put_count && count > 1000);
+    store_abort(txn);
+}
+
 /* Only the store in memory: the nth commit or put fails as asked, once, and keeps nothing. */
 static void test_faults(void)
 {
@@ -189,6 +223,7 @@ static void test_all(void)
     test_abort();
     test_snapshot();
     test_many();
+    test_order();
     if (is_memory) test_faults();
     store_close(store);
 }

@@ -113,6 +113,27 @@ static void test_compare(void)
           !text_ends_fold(TEXT("test"), TEXT(".test")));
 }
 
+/* Texts of any length at any address are equal when all their bytes are, and only then. */
+static void test_equal(void)
+{
+    char left[64], right[64];
+    for (size_t bytes = 0; bytes <= 40; bytes++) {
+        for (size_t i = 0; i < sizeof left; i++) left[i] = right[i] = (char)(i * 37);
+        memmove(right + 3, left, bytes);
+        struct text a = {left, bytes}, b = {right + 3, bytes};
+        CHECK(text_equal(a, b) && mix_text(5, a) == mix_text(5, b));
+        CHECK(!text_equal(a, (struct text){b.data, bytes + 1}));
+        for (size_t i = 0; i < bytes; i++) {
+            right[3 + i] ^= (char)0x80;
+            CHECK(!text_equal(a, b) && mix_text(5, a) != mix_text(5, b));
+            right[3 + i] ^= (char)0x80;
+        }
+    }
+    CHECK(mix_text(0, TEXT("a")) != mix_text(0, TEXT("a\0")));
+    CHECK(big_endian_u64("\1\2\3\4\5\6\7\xff") == 0x01020304050607ffu);
+    CHECK(little_endian_u64("\1\2\3\4\5\6\7\xff") == 0xff07060504030201u);
+}
+
 int main(void)
 {
     test_trim();
@@ -121,5 +142,6 @@ int main(void)
     test_zero_ended();
     test_utf8();
     test_compare();
+    test_equal();
     return unit_end();
 }
