@@ -29,7 +29,7 @@ LONG_FILES = {
 
 # ---------------------------------------------------------------- walls
 
-PRODUCTS = {"account", "audit", "ddns", "task"}
+PRODUCTS = {"account", "audit", "ddns", "notify", "task"}
 # Which folders of src/ a file in one may include from. The core knows no product and no socket; products and
 # edges know only the core; they meet where a program is put together. A task is a service between products.
 INCLUDES = {
@@ -39,6 +39,7 @@ INCLUDES = {
     "audit": {"audit", "core"},
     "cloud": {"cloud", "core"},
     "ddns": {"ddns", "task", "cloud", "core"},
+    "notify": {"notify", "task", "cloud", "core"},
     "task": {"task", "core"},
     "gate": {"gate", "account", "core"},
     "web": {"web", "ddns", "cloud", "core"},
@@ -300,7 +301,8 @@ def settings_are_told():
 ROW = re.compile(r'CONFIG\((\w+),\s*"([^"]*)",\s*(\w+),\s*"([^"]*)",\s*(\d+),\s*(\d+),\s*"([^"]*)",\s*"((?:[^"\\]|\\.)*)"\)')
 TABLE = re.compile(r"(<!-- settings: tests/tidy\.py --write-settings -->\n).*?(<!-- end of settings -->)", re.S)
 GROUPS = {"http": "The listener", "store": "The data folder", "auth": "Accounts", "limits": "Limits", "net": "Calls to other servers",
-          "ddns": "Dynamic DNS", "tasks": "Tasks", "events": "Live events", "metrics": "Metrics", "log": "The log"}
+          "ddns": "Dynamic DNS", "notify": "Letters: mail and SMS", "smtp": "Mail by SMTP",
+          "directmail": "Mail by Alibaba DirectMail", "sms": "SMS by Alibaba", "tasks": "Tasks", "events": "Live events", "metrics": "Metrics", "log": "The log"}
 
 
 def settings():

@@ -4,6 +4,8 @@ static enum call_class class_of_fault(enum call_fault fault)
 {
     switch (fault) {
     case FAULT_ADDRESS:
+    case FAULT_UNSAFE:
+    case FAULT_REFUSED: /* whoever sends mail looks at the reply code first */
     case FAULT_URL: return CLASS_FATAL;
     case FAULT_NONE:
     case FAULT_RESOLVE:

@@ -9,14 +9,17 @@
 /* NULL when memory is short. */
 struct account *account_new(void);
 struct ddns *ddns_new(void);
+struct notify *notify_new(void);
 struct scheduler *scheduler_new(void);
 void account_free(struct account *self);
 void ddns_free(struct ddns *self);
+void notify_free(struct notify *self);
 void scheduler_free(struct scheduler *self);
 
 /* Rebuilds the actor's memory from the records: at the start, and after a commit that failed. */
 enum err account_start(struct account *self, struct step *step);
 enum err ddns_start(struct ddns *self, struct step *step);
+enum err notify_start(struct notify *self, struct step *step);
 enum err scheduler_start(struct scheduler *self, struct step *step);
 
 /* The account family's part of a sweep: bans that have expired. */

@@ -69,6 +69,68 @@ static bool is_key_id(struct text t)
     return true;
 }
 
+/* smtp://host:587 or smtps://host:465: a host and perhaps a port, nothing more. User and password are settings of
+ * their own. */
+static bool is_mail_url(struct text t)
+{
+    if (t.bytes == 0) return true;
+    if (!takes_prefix(&t, TEXT("smtp://")) && !takes_prefix(&t, TEXT("smtps://"))) return false;
+    struct text port = t;
+    struct text host = text_cut(&port, ':');
+    uint64_t number;
+    if (t.data[0] == '[') { /* an IPv6 address */
+        struct text rest = {t.data + 1, t.bytes - 1};
+        struct ip_address ip;
+        if (!ip_parse(text_cut(&rest, ']'), &ip) || ip.family != 6) return false;
+        if (rest.bytes == 0) return true;
+        return takes_prefix(&rest, TEXT(":")) && text_to_u64(rest, 65535, &number) && number > 0;
+    }
+    return is_host_name(host) && (port.data == NULL || (text_to_u64(port, 65535, &number) && number > 0));
+}
+
+static bool is_bare_address(struct text t)
+{
+    struct text domain = t;
+    struct text local = text_cut(&domain, '@');
+    for (size_t i = 0; i < t.bytes; i++) {
+        unsigned char c = (unsigned char)t.data[i];
+        if (c <= ' ' || c >= 0x7f || strchr("<>()[]\\,;:\"@", c) != NULL) {
+            if (c != '@' || t.data + i != local.data + local.bytes) return false;
+        }
+    }
+    return local.bytes > 0 && is_host_name(domain);
+}
+
+/* a@b.c, or Name <a@b.c> */
+static bool is_sender(struct text t)
+{
+    if (t.bytes == 0) return true;
+    if (t.data[t.bytes - 1] != '>') return is_bare_address(t);
+    struct text address = {t.data, t.bytes - 1};
+    text_cut(&address, '<');
+    return address.data != NULL && is_bare_address(address);
+}
+
+static bool is_mail_way(struct text t)
+{
+    return t.bytes == 0 || text_equal(t, TEXT("smtp")) || text_equal(t, TEXT("directmail"));
+}
+
+static bool is_language(struct text t)
+{
+    return text_equal(t, TEXT("en")) || text_equal(t, TEXT("zh"));
+}
+
+/* Of a cloud's access key: goes into header fields, and is pasted with line ends and blanks at times. */
+static bool is_printable_word(struct text t)
+{
+    for (size_t i = 0; i < t.bytes; i++) {
+        unsigned char c = (unsigned char)t.data[i];
+        if (c <= ' ' || c >= 0x7f) return false;
+    }
+    return true;
+}
+
 static bool is_log_level(struct text t)
 {
     static const struct text levels[] = {TEXT_INIT("debug"), TEXT_INIT("info"), TEXT_INIT("warning"),
@@ -103,6 +165,19 @@ static const struct form {
      "must be roles with commas between: user, operator, admin, super_admin"},
     {SETTING_captcha_secret_id, is_key_id, "must be a key id without blanks"},
     {SETTING_captcha_endpoint, is_base_url, "must be an http:// or https:// address"},
+    {SETTING_notify_mail, is_mail_way, "must be smtp or directmail"},
+    {SETTING_notify_language, is_language, "must be en or zh"},
+    {SETTING_notify_public_url, is_base_url, "must be an http:// or https:// address"},
+    {SETTING_smtp_url, is_mail_url,
+     "must be smtp://host:587 or smtps://host:465, without user or password"},
+    {SETTING_smtp_from, is_sender,
+     "must be a mail address, or a name and a mail address: homeport <homeport@example.com>"},
+    {SETTING_directmail_access_key_id, is_printable_word, "must be printable ASCII without blanks"},
+    {SETTING_directmail_access_key_secret, is_printable_word, "must be printable ASCII without blanks"},
+    {SETTING_directmail_endpoint, is_base_url, "must be an http:// or https:// address"},
+    {SETTING_sms_access_key_id, is_printable_word, "must be printable ASCII without blanks"},
+    {SETTING_sms_access_key_secret, is_printable_word, "must be printable ASCII without blanks"},
+    {SETTING_sms_endpoint, is_base_url, "must be an http:// or https:// address"},
     {SETTING_log_level, is_log_level, "must be debug, info, warning or error"},
 };
 

@@ -48,7 +48,7 @@ void step_random(struct step *step, void *out, size_t bytes);
 void record_put(struct step *step, const struct record_type *type, const void *record);
 void record_remove(struct step *step, const struct record_type *type, uint64_t id);
 
-/* Answers a request whose handler returned LATER. */
+/* Answers a request whose handler returned LATER. type NULL: without data. */
 void reply_later(struct step *step, uint64_t exchange, const struct route *route, enum err e,
                  const struct record_type *type, const void *record, struct text request_id);
 /* The same for an answer of any other form: what is written into the reply between the two is sent. Not for

@@ -34,6 +34,7 @@ struct core {
     const struct secrets *secrets;
     struct account *account;
     struct ddns *ddns;
+    struct notify *notify;
     struct scheduler *scheduler;
     struct arena arena; /* of the step that runs */
     struct reply reply; /* of the step that runs */
@@ -61,6 +62,11 @@ struct ddns *core_ddns(struct core *core)
     return core->ddns;
 }
 
+struct notify *core_notify(struct core *core)
+{
+    return core->notify;
+}
+
 struct scheduler *core_scheduler(struct core *core)
 {
     return core->scheduler;
@@ -82,8 +88,10 @@ struct core *core_open(struct store *store, const struct config *config, const s
     mailbox_init(&core->carried, CARRIED_BYTES_MAX);
     core->account = account_new();
     core->ddns = ddns_new();
+    core->notify = notify_new();
     core->scheduler = scheduler_new();
-    if (core->account != NULL && core->ddns != NULL && core->scheduler != NULL) return core;
+    bool has_all = core->account != NULL && core->ddns != NULL && core->notify != NULL && core->scheduler != NULL;
+    if (has_all) return core;
     core_close(core);
     return NULL;
 }
@@ -92,6 +100,7 @@ void core_close(struct core *core)
 {
     if (core->account != NULL) account_free(core->account);
     if (core->ddns != NULL) ddns_free(core->ddns);
+    if (core->notify != NULL) notify_free(core->notify);
     if (core->scheduler != NULL) scheduler_free(core->scheduler);
     arena_free(&core->arena);
     json_free(&core->reply.body);
@@ -201,7 +210,8 @@ void reply_later(struct step *step, uint64_t exchange, const struct route *route
     bool has_key = idempotency_done(&step->core->waits, exchange, &key);
     reply_start(reply, route);
     if (e == OK) {
-        reply_one(reply, type, record);
+        if (type == NULL) reply_no_data(reply);
+        if (type != NULL) reply_one(reply, type, record);
         if (has_key) idempotency_keep(step, &key, reply);
     } else {
         reply_error(reply, e, NULL, request_id);
@@ -463,6 +473,7 @@ static enum err start_actors(struct core *core)
     enum err e = scheduler_start(core->scheduler, &step);
     if (e == OK) e = account_start(core->account, &step);
     if (e == OK) e = ddns_start(core->ddns, &step);
+    if (e == OK) e = notify_start(core->notify, &step);
     return e == OK ? step_end(core, &step) : e;
 }
 

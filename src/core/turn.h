@@ -52,6 +52,7 @@ struct turn_result turn_decide(struct core *core, const struct turn_input *input
 struct core_figures {
     uint64_t turns, messages, commits, commits_failed, audit_entries, tasks_started,
         tasks_completed, tasks_failed, tasks_retried, pushes_ok, pushes_unchanged, pushes_failed,
+        letters_sent, letters_failed, letters_unknown,
         messages_in_largest_turn, captcha_checks, captcha_refused, captcha_unreachable, sign_ins_failed,
         bans_made;
     uint64_t last_commit_ok; /* truths: the store takes changes; a provider took the last push */
@@ -62,9 +63,11 @@ struct core_figures *core_figures(struct core *core);
 /* Actors' own memory; each is opaque but to its file. */
 struct account;
 struct ddns;
+struct notify;
 struct scheduler;
 struct account *core_account(struct core *core);
 struct ddns *core_ddns(struct core *core);
+struct notify *core_notify(struct core *core);
 struct scheduler *core_scheduler(struct core *core);
 
 #endif

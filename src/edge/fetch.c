@@ -34,6 +34,7 @@ struct fetcher {
     bool is_closing;
 
     struct trust_keeper keeper;
+    struct mailer mailer;
 };
 
 static void list_put(struct call_list *list, struct fetch_call *call)
@@ -124,13 +125,16 @@ static void call_run(struct fetch_call *call)
         call_end_without_trust(call);
         return;
     }
-    if (!fetch_call_prepare(call, fetcher->keeper.trust, call->call.timeout_ms - waited) ||
-        !lane_add(lane_of(call), call)) {
+    uint64_t left_ms = call->call.timeout_ms - waited;
+    bool is_mail = call->call.is_mail;
+    bool is_started = fetch_call_prepare(call, fetcher->keeper.trust, left_ms) &&
+                      (is_mail ? mailer_start(&fetcher->mailer, call, left_ms) : lane_add(lane_of(call), call));
+    if (!is_started) {
         call_end(call, CURLE_OUT_OF_MEMORY);
         return;
     }
     fetcher->running_count++;
-    list_put(&fetcher->running, call);
+    if (!is_mail) list_put(&fetcher->running, call); /* mails are in the mailer's list */
 }
 
 static void on_waiting_timer(uv_timer_t *timer)
@@ -187,7 +191,7 @@ static void calls_advance(struct fetcher *fetcher)
 static void call_leave_running(struct fetch_call *call)
 {
     struct fetcher *fetcher = call->fetcher;
-    list_take(&fetcher->running, call);
+    if (!call->call.is_mail) list_take(&fetcher->running, call);
     assert(fetcher->running_count > 0);
     fetcher->running_count--;
 }
@@ -209,10 +213,24 @@ static void lane_gather(struct fetcher *fetcher, struct fetch_lane *lane)
     lane_rest(lane);
 }
 
+static void mails_gather(struct fetcher *fetcher)
+{
+    for (struct fetch_call *call; (call = mailer_take_ended(&fetcher->mailer)) != NULL;) {
+        call_leave_running(call);
+        call_end(call, call->code);
+    }
+}
+
+bool fetcher_is_closing(const struct fetcher *fetcher)
+{
+    return fetcher->is_closing;
+}
+
 void fetcher_moved(struct fetcher *fetcher)
 {
     if (fetcher->is_closing) return;
     for (size_t i = 0; i < 2; i++) lane_gather(fetcher, &fetcher->lanes[i]);
+    mails_gather(fetcher);
     calls_advance(fetcher);
     report(fetcher);
 }
@@ -220,7 +238,9 @@ void fetcher_moved(struct fetcher *fetcher)
 static void call_report(struct fetch_call *call)
 {
     struct http_result result = {.fault = FAULT_NONE, .retry_after_ms = -1};
-    if (call->fault == FAULT_NONE && call->code == CURLE_OK) {
+    if (call->call.is_mail) {
+        mail_read_result(call, &result);
+    } else if (call->fault == FAULT_NONE && call->code == CURLE_OK) {
         fetch_answer_read(call, &result);
     } else {
         fetch_explain(call, &result);
@@ -319,6 +339,10 @@ struct fetcher *fetcher_open(uv_loop_t *loop, const struct fetch_settings *setti
         return NULL;
     }
     trust_keeper_open(&fetcher->keeper, loop, fetcher->settings.ca_file, trust_read_done, fetcher);
+    if (!mailer_open(&fetcher->mailer, fetcher, loop)) {
+        fetcher_free(fetcher);
+        return NULL;
+    }
     for (size_t i = 0; i < 2; i++) lane_open(&fetcher->lanes[i], fetcher, loop);
     timer_open(fetcher, &fetcher->waiting_timer);
     timer_open(fetcher, &fetcher->report_timer);
@@ -368,6 +392,7 @@ void fetcher_close(struct fetcher *fetcher)
     list_free(&fetcher->waiting);
     list_free(&fetcher->ended);
     for (size_t i = 0; i < 2; i++) lane_close(&fetcher->lanes[i]);
+    mailer_close(&fetcher->mailer);
     uv_close((uv_handle_t *)&fetcher->waiting_timer, timer_closed);
     uv_close((uv_handle_t *)&fetcher->report_timer, timer_closed);
     uv_close((uv_handle_t *)&fetcher->rest_timer, timer_closed);

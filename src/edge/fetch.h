@@ -1,4 +1,5 @@
-/* Outgoing HTTP(S) calls by libcurl multi on the loop. Only fetch*.c know curl and BearSSL.
+/* Outgoing HTTP(S) calls by libcurl multi on the loop, and mail by SMTP(S), by libcurl on threads. Only fetch*.c
+ * know curl and BearSSL.
  *
  * A call is copied when it is started; its end is reported once through `done`, on the loop, never from
  * within fetch_start(). `done` may start calls and close the fetcher; the result is good until it returns.

@@ -64,10 +64,12 @@ static bool origin_read(struct fetch_call *call)
         curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
         curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
     if (is_good) {
-        call->is_tls = strcmp(scheme, "https") == 0;
+        bool is_mail = call->call.is_mail;
+        bool is_secure = strcmp(scheme, is_mail ? "smtps" : "https") == 0;
+        bool is_known = is_secure || strcmp(scheme, is_mail ? "smtp" : "http") == 0;
+        call->is_tls = is_secure || (is_mail && !call->call.is_plain);
         int bytes = snprintf(call->origin, sizeof call->origin, "%s://%s:%s", scheme, host, port);
-        is_good = (call->is_tls || strcmp(scheme, "http") == 0) && bytes > 0 &&
-                  (size_t)bytes < sizeof call->origin;
+        is_good = is_known && bytes > 0 && (size_t)bytes < sizeof call->origin;
         call->host = call->origin + strlen(scheme) + strlen("://");
     }
     curl_free(scheme);
@@ -93,10 +95,13 @@ static void call_check(struct fetch_call *call)
     if (memchr(in->url.data, '\0', in->url.bytes) != NULL || !origin_read(call)) {
         call_refuse(
             call, FAULT_URL,
-            "The URL cannot be used: it must start with http:// or https:// and name a host.");
+            in->is_mail
+                ? "The URL of the mail server cannot be used: it must be smtp://host:587 or smtps://host:465."
+                : "The URL cannot be used: it must start with http:// or https:// and name a host.");
         return;
     }
-    if (!method_is_good(in->method)) {
+    if (in->is_mail && !mail_check(call)) return;
+    if (!in->is_mail && !method_is_good(in->method)) {
         call_refuse(call, FAULT_OTHER,
                     "The method of an HTTP call must be a word of capital letters.");
         return;
@@ -119,7 +124,8 @@ static void call_check(struct fetch_call *call)
 struct fetch_call *fetch_call_new(const struct http_call *in, const struct fetch_settings *settings)
 {
     size_t text_bytes = in->method.bytes + in->url.bytes + in->fields.bytes + in->body.bytes +
-                        in->interface.bytes + 5;
+                        in->interface.bytes + in->user.bytes + in->password.bytes + in->sender.bytes +
+                        in->recipient.bytes + 9;
     struct fetch_call *call = calloc(1, sizeof *call + text_bytes);
     if (call == NULL) return NULL;
     call->block_bytes = sizeof *call + text_bytes;
@@ -132,6 +138,10 @@ struct fetch_call *fetch_call_new(const struct http_call *in, const struct fetch
     call->call.fields = text_place(in->fields, &place);
     call->call.body = text_place(in->body, &place);
     call->call.interface = text_place(in->interface, &place);
+    call->call.user = text_place(in->user, &place);
+    call->call.password = text_place(in->password, &place);
+    call->call.sender = text_place(in->sender, &place);
+    call->call.recipient = text_place(in->recipient, &place);
     assert(place == call->bytes + text_bytes);
     if (call->call.timeout_ms == 0) call->call.timeout_ms = 1;
     if (call->call.timeout_ms > CALL_MS_MAX) call->call.timeout_ms = CALL_MS_MAX;
@@ -334,7 +344,8 @@ bool fetch_call_prepare(struct fetch_call *call, struct trust *trust, uint64_t t
     if (call->is_tls) call->trust = trust_use(trust);
 
     CURL *easy = call->easy;
-    bool ok = set_common(easy) && set_request(call) && set_connection(call, timeout_ms);
+    bool ok = set_common(easy) && (call->call.is_mail || set_request(call)) && set_connection(call, timeout_ms);
+    ok = ok && (!call->call.is_mail || mail_prepare(call, timeout_ms));
     ok = ok && curl_easy_setopt(easy, CURLOPT_PRIVATE, call) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_arrived) == CURLE_OK;
@@ -348,6 +359,7 @@ void fetch_call_free(struct fetch_call *call)
         explicit_bzero(field->data, strlen(field->data));
     }
     curl_slist_free_all(call->fields);
+    mail_free(call);
     trust_leave(call->trust);
     free(call->verifier);
     if (call->body != NULL) explicit_bzero(call->body, call->body_bytes);

@@ -39,6 +39,12 @@ static enum call_fault explain_guard(struct fetch_call *call)
 {
     char ip[IP_TEXT_SIZE];
     ip_format(&call->refused, ip);
+    if (call->call.is_plain) {
+        return say(call, FAULT_ADDRESS,
+                   "%s is at %s, which is not loopback: smtp.starttls = false is for a mail server on this "
+                   "machine only, or password and mail would travel for all to read.",
+                   call->origin, ip);
+    }
     return say(call, FAULT_ADDRESS,
                "%s is at %s, a %s address, which calls like this may not reach: add its "
                "network to net.allow_private if it is yours and meant.",
@@ -238,6 +244,13 @@ static enum call_fault explain_code(struct fetch_call *call)
     }
 }
 
+bool fetch_is_certificate_fault(const struct fetch_call *call)
+{
+    int verdict = call->verifier == NULL ? 0 : call->verifier->err;
+    bool is_tls_fault = call->code == CURLE_PEER_FAILED_VERIFICATION || call->code == CURLE_SSL_CONNECT_ERROR;
+    return is_tls_fault && verdict > BR_ERR_X509_OK && verdict <= BR_ERR_X509_NOT_TRUSTED;
+}
+
 void fetch_explain(struct fetch_call *call, struct http_result *result)
 {
     if (call->fault != FAULT_NONE) {
@@ -253,4 +266,8 @@ void fetch_explain(struct fetch_call *call, struct http_result *result)
         result->fault = explain_code(call);
     }
     result->error = text_of(call->error);
+    long request_bytes = 0;
+    if (call->easy == NULL || call->call.is_mail) return;
+    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+    result->may_have_arrived = request_bytes > 0;
 }

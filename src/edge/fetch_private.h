@@ -5,6 +5,7 @@
  *   fetch_call.c    one call: copied, given to curl in full options, its answer gathered
  *   fetch_socket.c  opens its sockets: the guard, the family, the network interface
  *   fetch_answer.c  reads the answer's fields
+ *   fetch_mail.c    mail by SMTP, each on a thread of its own
  *   fetch_error.c   says why there was no answer
  *   fetch_trust.c   certificate authorities and TLS settings
  *
@@ -57,6 +58,8 @@ struct fetch_call {
     int socket_errno, interface_errno;
     struct ip_address refused; /* the address the guard stopped at */
 
+    struct mail_run *mail; /* a mail's own part; see fetch_mail.c */
+
     char *body;
     size_t body_bytes, body_size;
     char curl_error[CURL_ERROR_SIZE];
@@ -86,6 +89,30 @@ uint64_t fetch_date_read(const char *text);
 
 /* fetch_error.c: fault and sentence of a call that has no answer. */
 void fetch_explain(struct fetch_call *call, struct http_result *result);
+/* Whether it was the certificate: then no other try will fare better. */
+bool fetch_is_certificate_fault(const struct fetch_call *call);
+
+/* fetch_mail.c */
+struct mailer {
+    struct fetcher *fetcher;
+    uv_async_t ended; /* a thread has ended */
+    uv_timer_t late;  /* cuts off mails whose end is overdue */
+    struct fetch_call *first; /* running, by call->mail */
+};
+bool mailer_open(struct mailer *mailer, struct fetcher *fetcher, uv_loop_t *loop);
+/* Puts a mail's options on the curl handle, after those that all calls have. False: memory. */
+bool mail_prepare(struct fetch_call *call, uint64_t timeout_ms);
+/* Whether url, addresses and message can be sent; else fault and error are set. */
+bool mail_check(struct fetch_call *call);
+/* Starts its thread. False when there is no memory for one. */
+bool mailer_start(struct mailer *mailer, struct fetch_call *call, uint64_t timeout_ms);
+/* A mail whose thread has ended, its `code` set; NULL: none. */
+struct fetch_call *mailer_take_ended(struct mailer *mailer);
+/* The result of a mail that has ended. */
+void mail_read_result(struct fetch_call *call, struct http_result *result);
+void mail_free(struct fetch_call *call);
+/* Cuts off what runs; calls are freed as their threads end, without `done`. */
+void mailer_close(struct mailer *mailer);
 
 /* fetch_lane.c */
 struct fetch_lane {
@@ -108,6 +135,7 @@ void lane_close(struct fetch_lane *lane);
 
 /* fetch.c, called by lanes: curl has moved, look for ended calls; and the life of libuv handles. */
 void fetcher_moved(struct fetcher *fetcher);
+bool fetcher_is_closing(const struct fetcher *fetcher);
 void fetcher_handle_opened(struct fetcher *fetcher);
 void fetcher_handle_closed(struct fetcher *fetcher);
 

@@ -90,6 +90,12 @@ static int bind_to_interface(int fd, struct text interface, int family)
     return bind_to_address_of(fd, name, family);
 }
 
+static bool is_loopback(const struct ip_address *address)
+{
+    struct ip_address far_end = address_at_far_end(address);
+    return ip_class(&far_end) == IP_LOOPBACK;
+}
+
 curl_socket_t fetch_socket_open(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct fetch_call *call = context;
@@ -98,6 +104,11 @@ curl_socket_t fetch_socket_open(void *context, curlsocktype purpose, struct curl
 
     if (!address_read(address, &ip)) return CURL_SOCKET_BAD;
     if (call->call.is_guarded && !guard_allows(call->settings, &ip)) {
+        call->sockets_refused++;
+        call->refused = ip;
+        return CURL_SOCKET_BAD;
+    }
+    if (call->call.is_plain && !is_loopback(&ip)) {
         call->sockets_refused++;
         call->refused = ip;
         return CURL_SOCKET_BAD;

@@ -101,6 +101,8 @@ static void on_fetched(void *context, uint64_t ref, const struct http_result *re
                              .retry_after_ms =
                                  result->retry_after_ms >= 0 ? (uint64_t)result->retry_after_ms : 0,
                              .duration_ms = result->duration_ms,
+                             .is_mail = ((struct asked *)context)->call.is_mail,
+                             .may_have_arrived = result->may_have_arrived,
                          });
 }
 
@@ -145,6 +147,12 @@ static void send_now(struct asked *asked)
                                    .family = (unsigned)call->family,
                                    .interface = call->interface,
                                    .is_guarded = call->is_guarded,
+                                   .is_mail = call->is_mail,
+                                   .user = call->user,
+                                   .password = call->password,
+                                   .sender = call->sender,
+                                   .recipient = call->recipient,
+                                   .is_plain = call->is_plain,
                                },
                                on_fetched, asked);
     }
@@ -300,6 +308,7 @@ void outside_deliver(struct serve *serve, const struct message *message)
     case MESSAGE_reply: serve_answer(serve, message->contents); break;
     case MESSAGE_ask: ask(serve, MESSAGE_ask_done, message->contents); break;
     case MESSAGE_query: ask(serve, MESSAGE_query_done, message->contents); break;
+    case MESSAGE_post: ask(serve, MESSAGE_post_done, message->contents); break;
     case MESSAGE_hash: hash(serve, message->contents); break;
     case MESSAGE_wake: wake(serve, message->contents); break;
     default: break;

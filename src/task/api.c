@@ -31,7 +31,11 @@ enum err task_cancel_request(struct step *step, const struct call *call, struct 
         return ERR_NOT_FOUND;
     if (!task_is_open(&task)) return ERR_CONFLICT;
     task_cancel(step, &task);
-    task_on_cancelled(step, &task);
+    if (task.kind == task_kind_letter_send) {
+        letter_on_cancelled(step, &task);
+    } else {
+        task_on_cancelled(step, &task);
+    }
     reply_one(reply, &task_type, &task);
     return OK;
 }

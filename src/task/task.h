@@ -40,6 +40,7 @@
 
 /* Told when somebody calls a task off; written by the product whose kinds there are. */
 void task_on_cancelled(struct step *step, const struct task *task);
+void letter_on_cancelled(struct step *step, const struct task *task); /* of letters */
 
 /* Makes it pending, due at due_ms; fills in id and created_at. kind, target_id, lane_id, user_id are the
  * caller's. */
