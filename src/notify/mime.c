@@ -5,7 +5,8 @@
 #include <time.h>
 
 enum {
-    WORD_BYTES_MAX = 42, /* of UTF-8 in one encoded word: 56 of base64 and 12 around it, under 75 (RFC 2047, 2) */
+    WORD_BYTES_MAX = 39, /* of UTF-8 in one encoded word: 52 of base64 and 12 around it; with "Subject: " in front
+                            still a line of 76 (RFC 2047, 2) */
     BODY_LINE_BYTES = 57 /* 76 of base64 */
 };
 

@@ -14,6 +14,7 @@ import re
 import socket
 import ssl
 import threading
+import warnings
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
@@ -24,9 +25,9 @@ USER, PASSWORD = "homeport@mail.example.test", "p w/ö"
 
 
 class Mail:
-    def __init__(self, sender, recipients, raw, session):
+    def __init__(self, sender, recipients, raw, session, is_tls):
         self.sender, self.recipients, self.raw = sender, recipients, raw
-        self.is_tls, self.user = session.ssl is not None, session.sink_user
+        self.is_tls, self.user = is_tls, session.sink_user
         self.message = email.message_from_bytes(raw, policy=email.policy.default)
         self.text = self.message.get_content()
 
@@ -49,6 +50,10 @@ class _Server(SMTP):
         self.session.sink_user = None
         if not await self._fault("EHLO"):
             await super().smtp_EHLO(arg)
+
+    async def smtp_HELO(self, arg):
+        if "EHLO" not in self.owner.faults or not await self._fault("EHLO"):
+            await super().smtp_HELO(arg)
 
     async def smtp_STARTTLS(self, arg):
         if not await self._fault("STARTTLS"):
@@ -98,13 +103,18 @@ class MailSink:
         self.loop.run_forever()
 
     def factory(self):
-        server = _Server(self, hostname="sink.example.test", loop=self.loop, enable_SMTPUTF8=False, decode_data=False,
-                         tls_context=self.context if self.tls == "starttls" else None,
-                         require_starttls=self.tls == "starttls", authenticator=self._authenticate,
-                         auth_required=self.auth, auth_require_tls=self.tls == "starttls",
-                         auth_exclude_mechanism=() if self.auth else ("LOGIN", "PLAIN"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it does not like passwords without TLS; neither do we
+            server = self._server()
         server.owner = self
         return server
+
+    def _server(self):
+        return _Server(self, hostname="sink.example.test", loop=self.loop, enable_SMTPUTF8=False, decode_data=False,
+                       tls_context=self.context if self.tls == "starttls" else None,
+                       require_starttls=self.tls == "starttls", authenticator=self._authenticate,
+                       auth_required=self.auth, auth_require_tls=self.tls == "starttls",
+                       auth_exclude_mechanism=() if self.auth else ("LOGIN", "PLAIN"))
 
     def __enter__(self):
         self.thread.start()
@@ -131,7 +141,8 @@ class MailSink:
             return "451 cut"
         if isinstance(fault, str):
             return fault
-        self.mails.append(Mail(envelope.mail_from, envelope.rcpt_tos, envelope.content, session))
+        self.mails.append(Mail(envelope.mail_from, envelope.rcpt_tos, envelope.content, session,
+                               self.tls == "implicit" or session.ssl is not None))
         return "250 2.0.0 Ok: queued as 4711"
 
     # ---- for tests
