@@ -49,7 +49,8 @@ void signing_key_wipe(struct signing_key *key)
     sodium_memzero(key, sizeof *key);
 }
 
-const struct signing_key *key_ring_find(const struct key_ring *ring, uint64_t number, uint64_t now_ms)
+const struct signing_key *key_ring_find(const struct key_ring *ring, uint64_t number,
+                                        uint64_t now_ms)
 {
     for (unsigned i = 0; i < ring->count; i++) {
         const struct signing_key *key = &ring->keys[i];
@@ -295,8 +296,8 @@ enum err token_verify(const struct signing_key *key, struct text token, uint64_t
 }
 
 /* Headers as we write them need no reading: they are compared. */
-static const struct signing_key *key_of(const struct key_ring *ring, struct text header, uint64_t now_ms,
-                                        char pool[POOL_BYTES])
+static const struct signing_key *key_of(const struct key_ring *ring, struct text header,
+                                        uint64_t now_ms, char pool[POOL_BYTES])
 {
     uint64_t kid = 0;
     for (unsigned i = 0; i < ring->count && kid == 0; i++) {

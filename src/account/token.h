@@ -23,8 +23,8 @@ enum token_type { TOKEN_NO_TYPE, TOKEN_ACCESS, TOKEN_REFRESH };
  * as it stands in front of them. */
 enum { TOKEN_HEADER_MAX = 96 };
 struct signing_key {
-    uint64_t number;  /* kid */
-    uint64_t ends_ms; /* from then on its tokens are refused; 0: they are not */
+    uint64_t number;                    /* kid */
+    uint64_t ends_ms;                   /* from then on its tokens are refused; 0: they are not */
     crypto_auth_hmacsha256_state state; /* private, as is the rest */
     size_t header_bytes;
     char header[TOKEN_HEADER_MAX];
@@ -53,7 +53,8 @@ struct token_claims {
 void signing_key_init(struct signing_key *key, uint64_t number, const uint8_t *bytes, size_t count);
 void signing_key_wipe(struct signing_key *key);
 /* The key of that number; NULL when it is not in the ring or has ended. */
-const struct signing_key *key_ring_find(const struct key_ring *ring, uint64_t number, uint64_t now_ms);
+const struct signing_key *key_ring_find(const struct key_ring *ring, uint64_t number,
+                                        uint64_t now_ms);
 
 /* header.claims.signature of two JSON texts as they are; empty when the arena is full. */
 struct text token_sign(const struct signing_key *key, struct text header, struct text claims,

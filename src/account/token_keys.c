@@ -61,7 +61,8 @@ static unsigned rows_good(struct rows *rows, uint64_t now_ms)
 static bool holds(const struct key_ring *ring, const struct rows *rows, unsigned count)
 {
     bool is_same = ring->count == count;
-    for (unsigned i = 0; i < count && is_same; i++) is_same = ring->keys[i].number == rows->items[i].number;
+    for (unsigned i = 0; i < count && is_same; i++)
+        is_same = ring->keys[i].number == rows->items[i].number;
     return is_same;
 }
 
@@ -73,7 +74,8 @@ enum err key_ring_read(struct key_ring *ring, const struct reader *reader,
     unsigned count = e == OK ? rows_good(&rows, now_ms) : 0;
     if (!holds(ring, &rows, count)) {
         key_ring_wipe(ring);
-        for (unsigned i = 0; i < count; i++) signing_key_of(secrets, rows.items[i].number, &ring->keys[i]);
+        for (unsigned i = 0; i < count; i++)
+            signing_key_of(secrets, rows.items[i].number, &ring->keys[i]);
         ring->count = count;
     }
     for (unsigned i = 0; i < count; i++) ring->keys[i].ends_ms = rows.items[i].retires_at;
@@ -139,7 +141,8 @@ static void rows_retire(struct step *s, struct rows *rows, bool revoke_old)
     }
 }
 
-enum err token_keys_rotate(struct step *s, bool revoke_old, struct token_key *made, uint64_t *again_ms)
+enum err token_keys_rotate(struct step *s, bool revoke_old, struct token_key *made,
+                           uint64_t *again_ms)
 {
     struct rows rows;
     enum err e = rows_read(&s->read, &rows);
@@ -247,9 +250,10 @@ enum err token_key_rotate(struct step *s, const struct call *call, struct reply 
     if (call->caller.session_id == 0) return ERR_FORBIDDEN; /* an API key moves no keys */
     enum err e = token_keys_rotate(s, revoke_old, &made, &again_ms);
     if (e == ERR_CONFLICT) {
-        reply_error_saying(reply, e,
-                           TEXT("Eight keys are good already: wait until one retires, or use revoke_old"),
-                           call->request_id);
+        reply_error_saying(
+            reply, e,
+            TEXT("Eight keys are good already: wait until one retires, or use revoke_old"),
+            call->request_id);
     }
     if (e != OK) return e;
     log_rotation(&made, revoke_old);

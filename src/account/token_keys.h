@@ -26,7 +26,8 @@ enum err signing_key_now(struct step *s, struct signing_key *key);
 
 /* Another key signs from now on; *made is its row. With revoke_old all tokens of the keys before are refused
  * from now on. ERR_CONFLICT when KEY_RING_MAX keys are good already; *again_ms is when the next of them ends. */
-enum err token_keys_rotate(struct step *s, bool revoke_old, struct token_key *made, uint64_t *again_ms);
+enum err token_keys_rotate(struct step *s, bool revoke_old, struct token_key *made,
+                           uint64_t *again_ms);
 
 /* At the start: the first key's row, and the task that rotates on schedule. */
 enum err token_keys_start(struct step *s);

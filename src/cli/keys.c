@@ -18,7 +18,8 @@ static enum err rotate(struct step *s, void *context)
     enum err e = token_keys_rotate(s, rotation->revoke_old, &rotation->made, &again_ms);
     if (e == ERR_CONFLICT) {
         snprintf(rotation->why, sizeof rotation->why,
-                 "%d keys are good already: wait until one retires, or use --now-only", KEY_RING_MAX);
+                 "%d keys are good already: wait until one retires, or use --now-only",
+                 KEY_RING_MAX);
     }
     return e;
 }

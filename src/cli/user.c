@@ -140,7 +140,8 @@ static bool take_secret(const struct cli *cli, struct order *order)
         return false;
     }
     if (!has_hash && cli_flag(cli, "password-stdin") == NULL) {
-        cli_fail("user add needs --password-stdin or --hash-stdin: which of them comes from standard input?");
+        cli_fail(
+            "user add needs --password-stdin or --hash-stdin: which of them comes from standard input?");
         return false;
     }
     return has_hash ? take_hash(order) : take_password(cli, order);
@@ -227,7 +228,8 @@ static enum err not_the_last(struct step *s, struct order *order, const struct u
     enum err e = account_is_last_super(s, user, &is_last);
     if (e != OK || !is_last) return e;
     snprintf(order->why, sizeof order->why,
-             "%.*s is the last active super_admin: make another one first", TEXT_ARGS(user->username));
+             "%.*s is the last active super_admin: make another one first",
+             TEXT_ARGS(user->username));
     return ERR_CONFLICT;
 }
 
@@ -271,7 +273,8 @@ static enum err enable(struct step *s, void *context)
 int command_user_passwd(const struct cli *cli)
 {
     struct order order = {.name = text_of(cli->words[0])};
-    if (!take_password(cli, &order) || cli_decide(cli, set_password, &order, order.why, true) != 0) return 1;
+    if (!take_password(cli, &order) || cli_decide(cli, set_password, &order, order.why, true) != 0)
+        return 1;
     printf("user %s has a new password and is signed out everywhere\n", cli->words[0]);
     return 0;
 }
@@ -279,7 +282,8 @@ int command_user_passwd(const struct cli *cli)
 int command_user_role(const struct cli *cli)
 {
     struct order order = {.name = text_of(cli->words[0])};
-    if (!role_read(cli->words[1], &order.role) || cli_decide(cli, set_role, &order, order.why, true) != 0)
+    if (!role_read(cli->words[1], &order.role) ||
+        cli_decide(cli, set_role, &order, order.why, true) != 0)
         return 1;
     printf("user %s is %s now\n", cli->words[0], cli->words[1]);
     return 0;

@@ -326,6 +326,16 @@ bool config_read(struct config *config, struct text file, struct text file_name,
     return true;
 }
 
+static bool is_ignored(struct config *config, struct text name, struct text value)
+{
+    size_t used = strlen(config->ignored);
+    if (config_name_find(name, true) < SETTING_COUNT || !config_name_is_of_kubernetes(name, value))
+        return false;
+    snprintf(config->ignored + used, sizeof config->ignored - used, "%sHOMEPORT_%.*s", used > 0 ? " " : "",
+             TEXT_ARGS(name));
+    return true;
+}
+
 bool config_read_environment(struct config *config, char **environment, struct config_error *error)
 {
     for (; *environment != NULL; environment++) {
@@ -335,6 +345,7 @@ bool config_read_environment(struct config *config, char **environment, struct c
         struct text name = {variable.data + 9, variable.bytes - 9};
         if (value.data == NULL) continue;
         if (text_equal(name, TEXT("DATA")) || text_equal(name, TEXT("CONFIG"))) continue;
+        if (is_ignored(config, name, value)) continue;
         if (set(config, name, true, value, ORIGIN_ENVIRONMENT, error)) continue;
         if (!text_starts(text_of(error->text), TEXT("HOMEPORT_"))) add_place(error, variable, 0);
         return false;

@@ -36,6 +36,7 @@ struct config {
     struct text file;      /* configuration file that was read; empty: none */
     struct arena arena;    /* private: holds the texts */
     uint8_t origins[SETTING_COUNT]; /* private: enum config_origin, see config_row_at() */
+    char ignored[512];     /* variables that Kubernetes made, with blanks between; as many as fit */
 };
 
 /* What a wrong setting is answered with. */
@@ -53,7 +54,8 @@ bool config_set(struct config *config, struct text key, struct text value, enum 
                 struct config_error *error);
 /* A whole file's text: `key = value` lines. A # at the start of a line or behind a blank starts a comment. */
 bool config_read(struct config *config, struct text file, struct text file_name, struct config_error *error);
-/* All HOMEPORT_* of the environment; an unknown one is an error. HOMEPORT_DATA and HOMEPORT_CONFIG are
+/* All HOMEPORT_* of the environment; an unknown one is an error, unless it is one of those that Kubernetes gives
+ * to every container for a service called homeport: these are ignored. HOMEPORT_DATA and HOMEPORT_CONFIG are
  * left to the caller, who needs them before there is a file to read. */
 bool config_read_environment(struct config *config, char **environment, struct config_error *error);
 

@@ -309,6 +309,10 @@ int serve_run(struct home *home)
                             .store = home->store};
     log_level_read(home->config.log_level, &level);
     log_level_set(level);
+    if (home->config.ignored[0] != 0) {
+        log_line(LOG_DEBUG, "variables that Kubernetes made are ignored",
+                 LOG_STRING("variables", home->config.ignored), LOG_END);
+    }
     arena_init(&serve->arena, REQUEST_BYTES_MAX);
     json_init(&serve->reply.body, ANSWER_BYTES_MAX);
     if (!start(serve)) {

@@ -107,6 +107,17 @@ def test_environment_data_folder(homeport):
     assert re.search(r"ddns\.cooldown\s*=\s*13\b", r.stdout), r
 
 
+def test_variables_of_kubernetes_are_ignored(homeport):
+    """In a cluster whose service is called homeport it starts all the same, and tells of the variables at debug; a slip still stops it."""
+    env = {"HOMEPORT_SERVICE_HOST": "10.96.0.17", "HOMEPORT_SERVICE_PORT": "8080", "HOMEPORT_PORT": "tcp://10.96.0.17:8080",
+           "HOMEPORT_PORT_8080_TCP": "tcp://10.96.0.17:8080", "HOMEPORT_PORT_8080_TCP_ADDR": "10.96.0.17"}
+    h = homeport({"log.level": "debug"}, env=env)
+    line = next(x for x in h.json_log() if "Kubernetes" in x["message"])
+    assert line["level"] == "debug" and set(line["variables"].split()) == set(env)
+    r = cli("config", "check", data=h.data, env={"HOMEPORT_PORT": "8080"})
+    assert r.returncode == 1 and "HOMEPORT_PORT" in r.stderr, r
+
+
 def test_listen_flag_wins(homeport):
     """--listen beats the file: the server answers there."""
     from lib.wait import free_port

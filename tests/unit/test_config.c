@@ -193,6 +193,61 @@ static void test_environment(void)
 }
 
 /* A secret is shown nowhere: not in rows, not in errors, not when its key is mistyped. */
+/* What Kubernetes gives a container for a service called homeport is no setting, and no reason to stop. */
+static void test_kubernetes(void)
+{
+    static const char *const ignored[] = {
+        "HOMEPORT_SERVICE_HOST=10.96.0.17",
+        "HOMEPORT_SERVICE_HOST=fd00::17",
+        "HOMEPORT_SERVICE_PORT=8080",
+        "HOMEPORT_SERVICE_PORT_HTTP=8080",
+        "HOMEPORT_SERVICE_PORT_WEB_UI=8080",
+        "HOMEPORT_PORT=tcp://10.96.0.17:8080",
+        "HOMEPORT_PORT=udp://10.96.0.17:3478",
+        "HOMEPORT_PORT_8080_TCP=tcp://10.96.0.17:8080",
+        "HOMEPORT_PORT_8080_TCP_PROTO=tcp",
+        "HOMEPORT_PORT_8080_TCP_PORT=8080",
+        "HOMEPORT_PORT_8080_TCP_ADDR=10.96.0.17",
+        "HOMEPORT_PORT_3478_UDP=udp://10.96.0.17:3478",
+        "HOMEPORT_PORT_3478_UDP_ADDR=10.96.0.17",
+        "HOMEPORT_WEB_SERVICE_HOST=10.96.0.17",
+        "HOMEPORT_WEB_PORT_80_TCP=tcp://10.96.0.17:80",
+    };
+    static const char *const refused[] = {
+        "HOMEPORT_PORT=8080",
+        "HOMEPORT_HTTP_PORT=8080",
+        "HOMEPORT_SERVICE_HOST=example.com",
+        "HOMEPORT_SERVICE_HOST=",
+        "HOMEPORT_SERVICE_PORT=http",
+        "HOMEPORT_SERVICE_PORT_=8080",
+        "HOMEPORT_SERVICE_PORTS=8080",
+        "HOMEPORT_SERVICE=10.96.0.17",
+        "HOMEPORT_PORT_8080=tcp://10.96.0.17:8080",
+        "HOMEPORT_PORT_HTTP_TCP=tcp://10.96.0.17:8080",
+        "HOMEPORT_PORT_8080_TCP=8080",
+        "HOMEPORT_PORT_8080_TCP_NAME=http",
+        "HOMEPORT_PORT_8080_TCP_ADDR_X=10.96.0.17",
+        "HOMEPORT_XSERVICE_HOST=10.96.0.17",
+        "HOMEPORT_HOST=10.96.0.17",
+    };
+    char variable[100];
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
+        config.ignored[0] = 0;
+        snprintf(variable, sizeof variable, "%s", ignored[i]);
+        if (!CHECK(config_read_environment(&config, (char *[]){variable, NULL}, &error))) printf("    %s\n", ignored[i]);
+        CHECK(text_equal(text_of(config.ignored), (struct text){ignored[i], strcspn(ignored[i], "=")}));
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        snprintf(variable, sizeof variable, "%s", refused[i]);
+        if (!CHECK(!config_read_environment(&config, (char *[]){variable, NULL}, &error))) printf("    %s\n", refused[i]);
+    }
+    for (unsigned i = 0; i < 1000; i++) { /* more than there is room to note */
+        snprintf(variable, sizeof variable, "%s", ignored[i % 4]);
+        CHECK(config_read_environment(&config, (char *[]){variable, NULL}, &error));
+    }
+    CHECK(strlen(config.ignored) < sizeof config.ignored);
+}
+
 static void test_secrets_stay_secret(void)
 {
     struct arena arena;
@@ -273,6 +328,7 @@ int main(void)
     test_unknown_keys();
     test_files();
     test_environment();
+    test_kubernetes();
     test_secrets_stay_secret();
     test_values_in_files();
     test_memory_is_bounded();
