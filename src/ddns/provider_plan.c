@@ -67,9 +67,19 @@ static const struct provider_record *find_value(const struct dns_job *job, bool 
     return NULL;
 }
 
+/* A call that wrote this has left, or the record says itself that it is ours. */
+static bool is_written_by_us(const struct dns_job *job, const struct provider_record *record)
+{
+    return (job->mark.bytes > 0 && text_equal(record->remark, job->mark)) ||
+           record_equals(job->type, record, job->tried_value, job->tried_priority);
+}
+
 static struct provider_plan plan_own(const struct dns_job *job, const struct provider_record *own)
 {
-    struct provider_plan plan = {PLAN_CHANGE, own, own->found.provider_id, false, 0};
+    struct provider_plan plan = {.act = PLAN_CHANGE,
+                                 .record = own,
+                                 .id_after = own->found.provider_id,
+                                 .is_ours = is_written_by_us(job, own)};
     bool is_same = provider_has_value(job, own) && own->found.ttl == job->ttl &&
                    own->found.proxied == job->proxied;
     if (own->is_disabled) {
@@ -85,7 +95,7 @@ static struct provider_plan plan_unknown(const struct dns_job *job,
                                          const struct provider_record *records,
                                          unsigned record_count)
 {
-    struct provider_plan plan = {PLAN_ADD, NULL, TEXT_NONE, false, 0};
+    struct provider_plan plan = {.act = PLAN_ADD};
     unsigned claimed_count = 0;
     if (!type_is_set(job->type)) return plan;
     for (unsigned i = 0; i < record_count; i++) {
@@ -116,6 +126,21 @@ static bool is_shared(const struct dns_job *job)
     return false;
 }
 
+/* Whether our record has the value of a sibling that has no record of its own there. */
+static bool serves_sibling(const struct dns_job *job, const struct provider_record *own,
+                           const struct provider_record *records, unsigned record_count)
+{
+    if (type_has_priority(job->type)) return false;
+    for (unsigned i = 0; i < job->sibling_count; i++) {
+        struct text id = job->sibling_ids != NULL ? job->sibling_ids[i] : TEXT_NONE;
+        if (rdata_equal(job->type, own->found.value, job->sibling_values[i]) &&
+            find_id(id, records, record_count) == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct provider_plan provider_plan_push(const struct dns_job *job, struct text id,
                                         const struct provider_record *records,
                                         unsigned record_count)
@@ -125,23 +150,32 @@ struct provider_plan provider_plan_push(const struct dns_job *job, struct text i
     if (own != NULL && (own->is_disabled || provider_has_value(job, own))) {
         return plan_own(job, own);
     }
+    bool is_left = own != NULL && serves_sibling(job, own, records, record_count);
+    if (is_left) own = NULL;
 
     const struct provider_record *taken =
         find_value(job, true, job->value, job->priority, records, record_count);
     if (taken != NULL) {
         bool must_wait = !is_shared(job);
         enum plan_act act = own != NULL ? PLAN_DROP_STALE : must_wait ? PLAN_WAIT : PLAN_KEEP;
-        return (struct provider_plan){act, own, TEXT_NONE, must_wait, 0};
+        return (struct provider_plan){.act = act, .record = own, .must_wait = must_wait};
     }
     const struct provider_record *same =
         find_value(job, false, job->value, job->priority, records, record_count);
     if (own != NULL && same != NULL) {
-        return (struct provider_plan){PLAN_DROP_STALE, own, same->found.provider_id, false, 0};
+        return (struct provider_plan){.act = PLAN_DROP_STALE,
+                                      .record = own,
+                                      .id_after = same->found.provider_id,
+                                      .is_ours = is_written_by_us(job, same)};
     }
     if (own == NULL) own = same;
+    if (own == NULL && is_left) return (struct provider_plan){.act = PLAN_ADD};
     if (own == NULL) {
         own = find_value(job, false, job->previous_value, job->previous_priority, records,
                          record_count);
+    }
+    if (own == NULL) {
+        own = find_value(job, false, job->tried_value, job->tried_priority, records, record_count);
     }
     return own != NULL ? plan_own(job, own) : plan_unknown(job, records, record_count);
 }
@@ -180,6 +214,12 @@ const struct provider_record *provider_plan_remove(const struct dns_job *job,
                                                    const struct provider_record *records,
                                                    unsigned record_count)
 {
+    /* A sibling has taken it over: it stands for that one now. */
+    for (unsigned i = 0; i < job->sibling_count && job->sibling_ids != NULL; i++) {
+        if (job->provider_id.bytes > 0 && text_equal(job->provider_id, job->sibling_ids[i])) {
+            return NULL;
+        }
+    }
     /* With an id only that record is ours: one made by somebody else later may have the same value.
      */
     if (job->provider_id.bytes > 0) return find_id(job->provider_id, records, record_count);

@@ -138,6 +138,7 @@ void record_unwants_tried(struct step *step, const struct dns_record *record,
     tried.pushed_value = record->tried_value;
     tried.pushed_priority = record->tried_priority;
     tried.is_ours = true;
+    tried.provider_id = TEXT_NONE; /* looked for by its value: the record of that id may be another one */
     remove_pushed(step, &tried, domain);
 }
 
