@@ -61,6 +61,7 @@ struct dns_job {
     struct text tried_value; /* written by an earlier call of which nobody knows what it did; else empty */
     uint16_t tried_priority;
     struct text provider_id; /* the record's id at the provider as last seen; empty when unknown */
+    bool is_ours;            /* homeport wrote what has that id */
     const struct text *sibling_values; /* of other homeport records with this name and type */
     const struct text *sibling_ids;    /* their provider ids, may be empty texts */
     unsigned sibling_count;

@@ -42,7 +42,8 @@ enum cloudflare_flag {
     FLAG_READ_AGAIN = 1,    /* the list is being read to explain "exists already" */
     FLAG_STARTED_AGAIN = 2, /* our record was gone once */
     FLAG_WAIT = 4,          /* after the drop a sibling's record has to move first */
-    FLAG_OURS = 8           /* what is left after the drop was written by us */
+    FLAG_OURS = 8, /* the record that is kept, or has only its TTL changed, was written by us */
+    FLAG_SAME = 16 /* the change is not of the value: whose the record is stays as it was */
 };
 
 /* ---- requests ---- */
@@ -73,7 +74,7 @@ static enum provider_next send_call(const struct dns_job *job, struct dns_memo *
         TEXT_ARGS(provider_credential(job, TEXT("api_token"))), TEXT_ARGS(job->user_agent));
     memo->state = (uint8_t)state;
     *next = (struct provider_call){
-        .is_write = state == STATE_ADD || state == STATE_CHANGE,
+        .is_write = state == STATE_ADD || (state == STATE_CHANGE && (memo->flags & FLAG_SAME) == 0),
         .http = {
             .method = text_of(method),
             .url = arena_print(arena, "%.*s%.*s", TEXT_ARGS(job->endpoint), TEXT_ARGS(path)),
@@ -264,6 +265,9 @@ static enum provider_next follow_plan(const struct dns_job *job, struct dns_memo
                                       const struct provider_plan *plan, struct provider_call *next,
                                       struct dns_verdict *verdict)
 {
+    memo->flags &= (uint8_t) ~(FLAG_OURS | FLAG_SAME);
+    if (plan->is_ours) memo->flags |= FLAG_OURS;
+    if (plan->is_same) memo->flags |= FLAG_SAME;
     switch (plan->act) {
     case PLAN_KEEP:
         verdict->is_ours = plan->is_ours;
@@ -273,7 +277,6 @@ static enum provider_next follow_plan(const struct dns_job *job, struct dns_memo
     case PLAN_DROP_STALE:
         text_to_zero_ended(plan->id_after, memo->provider_id, sizeof(memo->provider_id));
         if (plan->must_wait) memo->flags |= FLAG_WAIT;
-        if (plan->is_ours) memo->flags |= FLAG_OURS;
         return send_delete(job, memo, STATE_DROP, plan->record->found.provider_id, next);
     case PLAN_FOREIGN:
     case PLAN_DISABLED:
@@ -379,7 +382,8 @@ static enum provider_next on_written(const struct dns_job *job, struct dns_memo 
     if (id.bytes == 0 || id.bytes >= PROVIDER_ID_SIZE) {
         return provider_end_strange(job, result, CLASS_RETRY, verdict);
     }
-    verdict->has_written = true;
+    verdict->has_written = (memo->flags & FLAG_SAME) == 0;
+    verdict->is_ours = (memo->flags & FLAG_OURS) != 0;
     return cloudflare_end_well(job, CLASS_OK, id, verdict);
 }
 

@@ -79,15 +79,23 @@ static struct provider_plan plan_own(const struct dns_job *job, const struct pro
     struct provider_plan plan = {.act = PLAN_CHANGE,
                                  .record = own,
                                  .id_after = own->found.provider_id,
-                                 .is_ours = is_written_by_us(job, own)};
-    bool is_same = provider_has_value(job, own) && own->found.ttl == job->ttl &&
-                   own->found.proxied == job->proxied;
+                                 .is_ours = is_written_by_us(job, own),
+                                 .is_same = provider_has_value(job, own)};
+    bool is_nothing =
+        plan.is_same && own->found.ttl == job->ttl && own->found.proxied == job->proxied;
     if (own->is_disabled) {
         plan.act = PLAN_DISABLED;
-    } else if (is_same) {
+    } else if (is_nothing) {
         plan.act = PLAN_KEEP;
     }
     return plan;
+}
+
+/* Somebody else's record has our value already. Of the types that are no sets it stays as it is, TTL and all, and
+ * no id is kept that a later change could go by. */
+static bool is_to_be_left(const struct dns_job *job, const struct provider_record *same)
+{
+    return !type_is_set(job->type) && !same->is_disabled && !is_written_by_us(job, same);
 }
 
 /* None of the records is known as ours. */
@@ -117,13 +125,19 @@ static struct provider_plan plan_unknown(const struct dns_job *job,
     return plan;
 }
 
+/* Whether a sibling shall have this value. */
+static bool is_wanted(const struct dns_job *job, struct text value)
+{
+    for (unsigned i = 0; i < job->sibling_count; i++) {
+        if (rdata_equal(job->type, job->sibling_values[i], value)) return true;
+    }
+    return false;
+}
+
 /* Whether a sibling shall have our value too, so that one record serves both. */
 static bool is_shared(const struct dns_job *job)
 {
-    for (unsigned i = 0; i < job->sibling_count; i++) {
-        if (rdata_equal(job->type, job->sibling_values[i], job->value)) return true;
-    }
-    return false;
+    return is_wanted(job, job->value);
 }
 
 /* Whether our record has the value of a sibling that has no record of its own there. */
@@ -157,16 +171,21 @@ struct provider_plan provider_plan_push(const struct dns_job *job, struct text i
         find_value(job, true, job->value, job->priority, records, record_count);
     if (taken != NULL) {
         bool must_wait = !is_shared(job);
-        enum plan_act act = own != NULL ? PLAN_DROP_STALE : must_wait ? PLAN_WAIT : PLAN_KEEP;
+        bool is_stale = own != NULL && (job->is_ours || is_wanted(job, own->found.value));
+        enum plan_act act = is_stale ? PLAN_DROP_STALE : must_wait ? PLAN_WAIT : PLAN_KEEP;
         return (struct provider_plan){.act = act, .record = own, .must_wait = must_wait};
     }
     const struct provider_record *same =
         find_value(job, false, job->value, job->priority, records, record_count);
-    if (own != NULL && same != NULL) {
-        return (struct provider_plan){.act = PLAN_DROP_STALE,
-                                      .record = own,
-                                      .id_after = same->found.provider_id,
-                                      .is_ours = is_written_by_us(job, same)};
+    if (same != NULL && own != NULL) {
+        return (struct provider_plan){
+            .act = job->is_ours ? PLAN_DROP_STALE : PLAN_KEEP,
+            .record = job->is_ours ? own : same,
+            .id_after = is_to_be_left(job, same) ? TEXT_NONE : same->found.provider_id,
+            .is_ours = is_written_by_us(job, same)};
+    }
+    if (same != NULL && is_to_be_left(job, same)) {
+        return (struct provider_plan){.act = PLAN_KEEP, .record = same};
     }
     if (own == NULL) own = same;
     if (own == NULL && is_left) return (struct provider_plan){.act = PLAN_ADD};

@@ -15,7 +15,7 @@
  * Ours to take away again is what homeport wrote. A record found with our value counts as written by us
  * when it carries our mark, or when its value is job->tried_value: a call that writes it has left, and
  * nobody knows what became of it. A record that had the value before any such call left stays foreign, also
- * when homeport keeps its id from now on.
+ * when homeport keeps its id from now on and changes its TTL.
  *
  * Providers refuse two equal records. When two uplinks swap their addresses, each value is taken by
  * the other's record: the first push then drops its own record and waits, so the second can move,
@@ -52,7 +52,8 @@ struct provider_plan {
     struct text
         id_after; /* KEEP and DROP_STALE: our record's id then; empty: a sibling's has the value */
     bool must_wait; /* DROP_STALE: as PLAN_WAIT once that is done */
-    bool is_ours;   /* KEEP and DROP_STALE: what has our value then was written by us */
+    bool is_ours;   /* what has our value already, or has it after the drop, was written by us */
+    bool is_same;   /* CHANGE: not of the value */
     unsigned foreign_count;
 };
 

@@ -10,7 +10,14 @@
 #include "core/turn.h"
 #include "ddns/place.h"
 
-enum { SIBLINGS_MAX = 64, ANSWER_BYTES_MAX = 1 << 20, TRANSFER_BYTES_MAX = 8 << 20 };
+enum {
+    SIBLINGS_MAX = 64,
+    ANSWER_BYTES_MAX = 1 << 20,
+    TRANSFER_BYTES_MAX = 8 << 20,
+    REFUSED_WAIT_MS = 6 * 3600 * 1000,
+    REFUSED_DAYS = 30
+};
+static const uint64_t day_ms = 86400000;
 
 /* ---- the job -------------------------------------------------------------------------------------- */
 
@@ -35,7 +42,9 @@ static void add_siblings(const struct job_context *context, const struct dns_rec
     if (values == NULL || ids == NULL) return;
     walk_begin(&walk, context->read, &dns_record_by_name, record, 0, false);
     while (job->sibling_count < SIBLINGS_MAX && walk_next(&walk, &id)) {
-        if (id == record->id || dns_record_get(context->read, id, &other) != OK) continue;
+        if (dns_record_get(context->read, id, &other) != OK) continue;
+        /* What is to be removed has left its record, so that one counts as well. */
+        if (id == record->id && job->action != DNS_REMOVE) continue;
         if (other.type != record->type || !other.is_active || other.value.bytes == 0) continue;
         values[job->sibling_count] = other.value;
         ids[job->sibling_count++] = other.provider_id;
@@ -77,6 +86,7 @@ bool job_prepare(const struct job_context *context, enum dns_action action,
     job->tried_value = action == DNS_PUSH ? record->tried_value : TEXT_NONE;
     job->tried_priority = (uint16_t)record->tried_priority;
     job->provider_id = record->provider_id;
+    job->is_ours = record->is_ours;
     add_siblings(context, record, job);
     /* What we had before may be what another record has now: then it is not ours to take away. */
     for (unsigned i = 0; i < job->sibling_count; i++) {
@@ -124,13 +134,19 @@ void push_send(struct step *step, const struct task *task, const struct dns_memo
     emit_ask(step, &out);
 }
 
+static struct text error_of(struct step *step, const struct dns_verdict *verdict)
+{
+    struct text error = arena_text(
+        step->arena, verdict->detail.bytes > 0 ? verdict->detail
+                                               : TEXT("The provider refused without a reason"));
+    if (error.bytes > 1024) error.bytes = 1024;
+    return error;
+}
+
 bool push_failed(struct step *step, struct task *task, const struct domain *domain,
                  const struct dns_verdict *verdict, struct text *error)
 {
-    *error = arena_text(step->arena, verdict->detail.bytes > 0
-                                         ? verdict->detail
-                                         : TEXT("The provider refused without a reason"));
-    if (error->bytes > 1024) error->bytes = 1024;
+    *error = error_of(step, verdict);
     core_figures(step->core)->pushes_failed++;
     core_figures(step->core)->last_push_ok = false;
     if (verdict->class == CLASS_AUTH || verdict->class == CLASS_FATAL) {
@@ -167,13 +183,18 @@ static void add_history(struct step *step, const struct task *task, const struct
 }
 
 /* The provider has the value; or no longer wants to hear of it. */
-static void push_succeeded(struct step *step, struct task *task, struct dns_record *record,
-                           const struct dns_record *pushed, const struct dns_verdict *verdict)
+static void push_succeeded(struct step *step, struct task *task, const struct domain *domain,
+                           struct dns_record *record, const struct dns_record *pushed,
+                           const struct dns_verdict *verdict)
 {
     bool is_written = verdict->class == CLASS_OK || verdict->has_written;
     /* Renamed meanwhile: what was written under the old name has its removal waiting. */
     if (place_is_same(record, pushed)) {
         bool is_other = !text_equal(record->provider_id, verdict->provider_id);
+        bool is_tried = record->tried_priority == pushed->priority &&
+                        text_equal(record->tried_value, pushed->value);
+        /* Nothing had to be written, and what was tried before may stand there beside it. */
+        if (!is_tried) record_unwants_tried(step, record, domain);
         record->is_ours =
             verdict->has_written || verdict->is_ours || (record->is_ours && !is_other);
         record->provider_id = arena_text(step->arena, verdict->provider_id);
@@ -213,7 +234,7 @@ static void push_ended(struct step *step, struct task *task, struct domain *doma
         return;
     }
     if (verdict->class == CLASS_OK || verdict->class == CLASS_UNCHANGED) {
-        push_succeeded(step, task, &record, pushed, verdict);
+        push_succeeded(step, task, domain, &record, pushed, verdict);
         return;
     }
     bool is_over = push_failed(step, task, domain, verdict, &error);
@@ -232,13 +253,20 @@ static void push_ended(struct step *step, struct task *task, struct domain *doma
     }
 }
 
+/* What was refused stands at the provider still, and there is no record left that somebody could sync: so the removal
+ * waits until the domain has other credentials, looks by itself four times a day, and gives up after a month. */
 static void remove_ended(struct step *step, struct task *task, const struct domain *domain,
                          const struct dns_verdict *verdict)
 {
     struct text error;
+    bool is_refused = verdict->class == CLASS_AUTH || verdict->class == CLASS_FATAL;
     if (verdict->class == CLASS_OK || verdict->class == CLASS_UNCHANGED ||
         verdict->class == CLASS_GONE) {
         task_complete(step, task, TEXT("Removed at the provider"));
+    } else if (is_refused && step->now_ms < task->created_at + REFUSED_DAYS * day_ms) {
+        core_figures(step->core)->pushes_failed++;
+        core_figures(step->core)->last_push_ok = false;
+        task_refused(step, task, error_of(step, verdict), REFUSED_WAIT_MS);
     } else {
         push_failed(step, task, domain, verdict, &error);
     }
@@ -272,7 +300,10 @@ static bool work_of(struct step *step, const struct task *task, struct text snap
                                               [task_kind_dns_import] = DNS_IMPORT};
     *work = (struct work){.action = actions[task->kind], .snapshot = snapshot};
     if (task->kind == task_kind_dns_remove) {
+        struct domain now;
         if (!work_from_args(task, work)) return false;
+        /* Its credentials may be others since. */
+        if (domain_get(&step->read, task->lane_id, &now) == OK) work->domain = now;
     } else {
         uint64_t domain_id = task->lane_id;
         if (domain_get(&step->read, domain_id, &work->domain) != OK) return false;

@@ -255,6 +255,7 @@ enum err scheduler_run_one(struct scheduler *self, struct step *step, bool *is_d
     task.status = task_status_processing;
     task.waiting_lane = 0;
     task.running_lane = task.lane_id;
+    task.refused_lane = 0;
     task.run_at = 0;
     task.attempts++;
     task_put(step, &task);

@@ -63,6 +63,18 @@ static void check_followed(struct world *world, const struct reader *reader, con
                 TEXT_ARGS(source.address));
 }
 
+/* A provider with ids holds what somebody else made or changed under the record's name: then homeport may find that it
+ * cannot tell which record to change, and says so. */
+static bool is_crowded(const struct zone *zone, const struct dns_record *record, struct text name)
+{
+    for (unsigned i = 0; i < zone->count; i++) {
+        const struct zone_value *v = &zone->values[i];
+        bool is_alien = !v->is_gone && v->has_id && (v->is_foreign || v->is_excused);
+        if (is_alien && (uint32_t)v->type == record->type && dns_name_equal(v->name, name)) return true;
+    }
+    return false;
+}
+
 /* The record stands as it should, here and at the provider. */
 static void check_settled(struct world *world, const struct reader *reader, const struct dns_record *record)
 {
@@ -74,11 +86,12 @@ static void check_settled(struct world *world, const struct reader *reader, cons
     }
     check_followed(world, reader, record);
     bool is_kept = record->is_active && domain.is_active && record->value.bytes > 0;
+    struct text name = dns_name_join(record->name, domain.name, full);
+    if (record->sync_status == sync_status_error && is_crowded(&world->zone, record, name)) return;
     if (record->sync_status != (is_kept ? (uint32_t)sync_status_synced : (uint32_t)sync_status_paused)) {
         world_break(world, "(b) record %llu (%.*s) has status %u: %.*s", ID(record->id), TEXT_ARGS(record->value),
                     record->sync_status, TEXT_ARGS(record->last_error));
     }
-    struct text name = dns_name_join(record->name, domain.name, full);
     uint16_t priority = text_equal(domain.provider, TEXT("callback")) ? 0 : (uint16_t)record->priority;
     bool is_there = text_equal(domain.provider, TEXT("callback")) && record->type == DNS_MX; /* told with its priority */
     if (is_kept && !is_there &&
@@ -138,6 +151,10 @@ void oracle_settled(struct world *world)
         const struct zone_value *v = &world->zone.values[i];
         if (!v->is_gone && !v->is_foreign && !v->is_told && !v->is_excused) check_zone(world, &reader, v);
     }
-    if (world->zone.foreign_lost > 0) world_break(world, "(g) %u foreign values are gone", world->zone.foreign_lost);
+    const struct zone_value *lost = world->zone.foreign_lost;
+    if (lost != NULL) {
+        world_break(world, "(g) a foreign value was touched: %.*s %s %.*s", TEXT_ARGS(lost->name), dns_type_name(lost->type),
+                    TEXT_ARGS(lost->value));
+    }
     store_release(txn);
 }

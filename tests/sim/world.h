@@ -21,11 +21,14 @@ struct flight {
     struct outside_answer answer;
 };
 
+enum vendor { VENDOR_RFC2136, VENDOR_CALLBACK, VENDOR_CLOUDFLARE, VENDOR_ALIDNS };
+
 /* What a user was told: the store must say the same. */
 struct shadow_domain {
     uint64_t id, user_id;
     struct text name;
-    bool is_callback, is_dead, is_purged;
+    enum vendor vendor;
+    bool is_dead, is_purged;
 };
 struct shadow_source {
     uint64_t id, user_id;
