@@ -198,6 +198,8 @@ enum err scheduler_recover(struct scheduler *self, struct step *step)
     walk_begin_ordered(&walk, &step->read, &task_by_running, NULL);
     while (walk_next(&walk, &id)) {
         if (task_get(&step->read, id, &task) != OK) continue;
+        task_landed(step, &task);
+        if (!task_is_open(&task)) continue;
         task.status = task_status_pending;
         task.waiting_lane = task.lane_id;
         task.running_lane = 0;

@@ -45,8 +45,10 @@ void task_due(struct step *step, struct task *task, uint64_t due_ms)
 static void end(struct step *step, struct task *task, enum task_status status)
 {
     assert(task_is_open(task));
+    bool is_under_way = status == task_status_cancelled && task->status == task_status_processing;
     task->status = status;
-    task->waiting_lane = task->running_lane = task->refused_lane = 0;
+    task->waiting_lane = task->refused_lane = 0;
+    if (!is_under_way) task->running_lane = 0;
     task->run_at = 0;
     task->finished_at = step->now_ms;
     put(step, task);
@@ -70,6 +72,13 @@ void task_fail(struct step *step, struct task *task, struct text error)
 void task_cancel(struct step *step, struct task *task)
 {
     end(step, task, task_status_cancelled);
+}
+
+void task_landed(struct step *step, struct task *task)
+{
+    if (task_is_open(task) || task->running_lane == 0) return;
+    task->running_lane = 0;
+    put(step, task);
 }
 
 /* The doubling wait, less up to a quarter, so that a crowd that failed together does not come back together. */

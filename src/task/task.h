@@ -49,7 +49,11 @@ void task_new(struct step *step, struct task *task, uint64_t due_ms);
 void task_due(struct step *step, struct task *task, uint64_t due_ms);
 void task_complete(struct step *step, struct task *task, struct text message);
 void task_fail(struct step *step, struct task *task, struct text error);
+/* One that runs is called off at once for its owner, but keeps its place among those that run: its call is still
+ * out, and what it says may still be carried out. */
 void task_cancel(struct step *step, struct task *task);
+/* The answer of a call came, or never will: a task that was called off gives up its place. */
+void task_landed(struct step *step, struct task *task);
 /* Again after a wait: wait_ms, or with -1 the back-off of tasks.retry_base doubled for each failure in a
  * row up to tasks.retry_max, less up to a quarter by chance. Returns the wait. */
 uint64_t task_retry(struct step *step, struct task *task, struct text error, int64_t wait_ms);

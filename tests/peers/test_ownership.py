@@ -5,7 +5,7 @@ from conftest import HASTE
 from lib.ddns import DOMAINS, domain, get_record, record, synced, wait_record
 from lib.fake_alidns import KEY_ID, KEY_SECRET
 from lib.fake_cloudflare import TOKEN
-from lib.httpd import applied, drop, lost, status
+from lib.httpd import applied, drop, hang, lost, status
 from lib.wait import wait_until
 
 VALUE, OTHER = "5.6.7.8", "5.6.7.9"
@@ -16,6 +16,10 @@ class Cloudflare:
 
     def __init__(self, fake):
         self.fake, self.credentials = fake, {"api_token": TOKEN}
+
+    def change_key(self):
+        self.fake.token = "cf-example-token-0002"
+        return {"api_token": self.fake.token}
 
     def make(self, name, value):
         return self.fake.add(f"{name}.example.test", "A", value, ttl=600)
@@ -33,6 +37,10 @@ class Alidns:
 
     def __init__(self, fake):
         self.fake, self.credentials = fake, {"access_key_id": KEY_ID, "access_key_secret": KEY_SECRET}
+
+    def change_key(self):
+        self.fake.keys = {KEY_ID: "ExampleSecret0000000000000000002"}
+        return {"access_key_id": KEY_ID, "access_key_secret": self.fake.keys[KEY_ID]}
 
     def make(self, name, value):
         return self.fake.add(name, "A", value)
@@ -181,3 +189,53 @@ def test_two_records_swap_their_values(api, at, zone):
     delete(api, b)
     removals_done(api)
     assert at.values() == []
+
+
+def removals(api):
+    return [t for t in api.all("/api/v1/tasks") if t["kind"] == "dns_remove"]
+
+
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["running", "restarted"])
+def test_a_refused_removal_waits_for_other_credentials(api, at, zone, is_restarted):
+    """The key is not taken any more when a record is deleted: its removal waits, says why, and is done when the domain gets a new key."""
+    r = record(api, zone, value=VALUE)
+    synced(api, r)
+    credentials = at.change_key()
+    delete(api, r)
+    task = wait_until(lambda: next((t for t in removals(api) if t["error_message"]), None), 10, "a refusal")
+    assert task["status"] == "pending" and task["run_at"] and at.values() == [VALUE]
+    if is_restarted:
+        api.server.kill()
+        api.server.start()
+        api = api.server.client(token=api.token)
+    api.patch(f"{DOMAINS}/{zone['id']}", {"credentials": credentials})
+    wait_until(lambda: at.values() == [], 10, "the removal")
+    wait_until(lambda: [t["status"] for t in removals(api)] == ["completed"], 10, "its end")
+
+
+def test_a_refused_removal_can_be_called_off(api, at, zone):
+    """A removal that waits for other credentials is a task like any other: called off, it is not tried again."""
+    r = record(api, zone, value=VALUE)
+    synced(api, r)
+    credentials = at.change_key()
+    delete(api, r)
+    task = wait_until(lambda: next((t for t in removals(api) if t["error_message"]), None), 10, "a refusal")
+    api.post(f"/api/v1/tasks/{task['id']}/cancel")
+    api.patch(f"{DOMAINS}/{zone['id']}", {"credentials": credentials})
+    synced(api, record(api, zone, "other", value=VALUE))
+    assert [t["status"] for t in removals(api)] == ["cancelled"] and at.values() == [VALUE]
+
+
+def test_a_push_called_off_keeps_its_place(api, at, zone):
+    """A running push is called off and asked for anew: the new one waits until the answer of the old one's call is in."""
+    at.fake.fail(hang(), times=1, where=at.listing)
+    r = record(api, zone, value=VALUE)
+    first = at.fake.wait_requests(1)[0]
+    task = next(t for t in api.all("/api/v1/tasks") if t["kind"] == "dns_push")
+    assert api.post(f"/api/v1/tasks/{task['id']}/cancel").data["status"] == "cancelled"
+    assert get_record(api, r)["sync_status"] == "error"
+    api.post(f"/api/v1/records/{r['id']}/sync")
+    second = at.fake.wait_requests(2)[1]
+    assert second.at - first.at >= 1.9  # net.timeout is 2 s
+    synced(api, r)
+    assert at.values() == [VALUE]

@@ -52,6 +52,31 @@ void oracle_shadow(struct world *world)
     store_release(txn);
 }
 
+/* ---- (h) ------------------------------------------------------------------------------------------ */
+
+void oracle_flight(struct world *world, struct flight *flight)
+{
+    struct store_txn *txn;
+    struct task task;
+    enum err e = store_snapshot(world->store, &txn);
+    assert(e == OK);
+    struct reader reader = {.txn = txn};
+    if (task_get(&reader, flight->call.task_id, &task) != OK) {
+        world_break(world, "(h) a call of task %llu, which is not there", ID(flight->call.task_id));
+    }
+    flight->user_id = task.user_id;
+    flight->lane_id = task.lane_id;
+    flight->place = task.place;
+    flight->is_push = task.kind == task_kind_dns_push;
+    store_release(txn);
+    for (unsigned i = 0; flight->place != 0 && i < world->flight_count; i++) {
+        const struct flight *other = &world->flights[i];
+        if (other->lane_id != flight->lane_id || other->place != flight->place) continue;
+        world_break(world, "(h) task %llu has a call out where task %llu has one", ID(flight->call.task_id),
+                    ID(other->call.task_id));
+    }
+}
+
 /* ---- (b) ------------------------------------------------------------------------------------------ */
 
 static void check_followed(struct world *world, const struct reader *reader, const struct dns_record *record)

@@ -314,9 +314,20 @@ static void nic(struct world *world)
     request->record = *record;
 }
 
+/* A push that has a call out is called off. A removal is not: what it leaves would be its owner's wish. */
+static void push_end(struct world *world)
+{
+    const struct flight *flight = &world->flights[world_chance(world, world->flight_count)];
+    if (flight->is_push) post(world, "task_cancel_request", flight->user_id, flight->call.task_id, "", "");
+}
+
 void request_at_random(struct world *world)
 {
     unsigned what = (unsigned)world_chance(world, 100);
+    if (world->flight_count > 0 && world_percent(world, 4)) {
+        push_end(world);
+        return;
+    }
     if (what < 10 || world->domain_count == 0) {
         domain_make(world);
     } else if (what < 14) {

@@ -68,8 +68,9 @@ static void take_off(struct world *world, const struct outside_call *call)
     assert(copy != NULL);
     uint64_t sent_ms = world->now_ms + call->delay_ms;
     uint64_t apply_ms = sent_ms + world_chance(world, world_percent(world, 20) ? 4000 : 200);
-    world->flights[world->flight_count++] = (struct flight){
-        .call = *copy, .apply_ms = apply_ms, .answer_ms = apply_ms + world_chance(world, 100)};
+    struct flight flight = {.call = *copy, .apply_ms = apply_ms, .answer_ms = apply_ms + world_chance(world, 100)};
+    oracle_flight(world, &flight);
+    world->flights[world->flight_count++] = flight;
     world_trace(world, "  ask of task %llu, applied in %llu ms", (unsigned long long)call->task_id,
                 (unsigned long long)(apply_ms - world->now_ms));
 }

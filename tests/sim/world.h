@@ -17,6 +17,8 @@ enum { FLIGHTS_MAX = 256, SHADOWS_MAX = 512, REQUESTS_MAX = 8, USERS = 2, BROKEN
 struct flight {
     struct outside_call call; /* copied into the seed's arena */
     uint64_t apply_ms, answer_ms;
+    uint64_t user_id, lane_id, place; /* of its task */
+    bool is_push;
     bool is_applied;
     struct outside_answer answer;
 };
