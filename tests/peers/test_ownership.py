@@ -5,7 +5,9 @@ from conftest import HASTE
 from lib.ddns import DOMAINS, domain, get_record, record, synced, wait_record
 from lib.fake_alidns import KEY_ID, KEY_SECRET
 from lib.fake_cloudflare import TOKEN
+from lib.fake_dns import FakeDns
 from lib.httpd import applied, drop, hang, lost, status
+from lib.knot import SECRET
 from lib.wait import wait_until
 
 VALUE, OTHER = "5.6.7.8", "5.6.7.9"
@@ -211,6 +213,23 @@ def test_a_refused_removal_waits_for_other_credentials(api, at, zone, is_restart
     api.patch(f"{DOMAINS}/{zone['id']}", {"credentials": credentials})
     wait_until(lambda: at.values() == [], 10, "the removal")
     wait_until(lambda: [t["status"] for t in removals(api)] == ["completed"], 10, "its end")
+
+
+def test_every_refused_removal_is_tried_again(homeport):
+    """More removals than one step takes are refused; with new credentials all of them are done."""
+    api = homeport(HASTE).admin()
+    credentials = {"key_name": "homeport-key", "algorithm": "hmac-sha256", "secret": SECRET}
+    with FakeDns() as server:
+        zone = domain(api, credentials={**credentials, "server": server.server})
+        made = [record(api, zone, f"n{i}", "TXT", "x") for i in range(130)]
+        wait_until(lambda: all(r["sync_status"] == "synced" for r in api.all(f"{DOMAINS}/{zone['id']}/records")), 30, "130 records")
+        server.mode = "REFUSED"
+        for r in made:
+            delete(api, r)
+        wait_until(lambda: len([t for t in removals(api) if t["status"] == "pending" and t["error_message"]]) == 130, 30, "130 refusals")
+        server.mode = "ok"
+        api.patch(f"{DOMAINS}/{zone['id']}", {"credentials": {**credentials, "server": server.server}})
+        wait_until(lambda: [t["status"] for t in removals(api)] == ["completed"] * 130, 30, "130 removals")
 
 
 def test_a_refused_removal_can_be_called_off(api, at, zone):
