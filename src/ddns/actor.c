@@ -76,9 +76,11 @@ enum err ddns_on_interfaces_changed(struct ddns *self, struct step *step,
 enum err ddns_on_ask_done(struct ddns *self, struct step *step, const struct outside_answer *answer)
 {
     struct task task;
-    bool is_wanted = task_get(&step->read, answer->task_id, &task) == OK &&
-                     task.status == task_status_processing;
-    if (!is_wanted) return OK; /* called off meanwhile, or its target removed */
+    if (task_get(&step->read, answer->task_id, &task) != OK) return OK; /* its target was removed */
+    if (task.status != task_status_processing) {
+        task_landed(step, &task); /* called off meanwhile */
+        return OK;
+    }
     if (task.kind == task_kind_source_check)
         return probe_answered(self->probes, step, &task, answer);
     return push_answered(step, &task, answer);

@@ -58,7 +58,10 @@ struct dns_job {
     struct text
         previous_value; /* what we pushed last, empty when never; priority unchanged or below */
     uint16_t previous_priority;
+    struct text tried_value; /* written by an earlier call of which nobody knows what it did; else empty */
+    uint16_t tried_priority;
     struct text provider_id; /* the record's id at the provider as last seen; empty when unknown */
+    bool is_ours;            /* homeport wrote what has that id */
     const struct text *sibling_values; /* of other homeport records with this name and type */
     const struct text *sibling_ids;    /* their provider ids, may be empty texts */
     unsigned sibling_count;
@@ -77,6 +80,8 @@ struct dns_memo {
     uint8_t state; /* the provider's own */
     uint8_t flags; /* the provider's own: what it must do only once */
     uint8_t clock_repeats;
+    bool is_writing; /* the caller's: the call under way is a write */
+    bool was_tried;  /* the caller's: the same value had been tried before this push */
     uint16_t page;
     uint16_t message_id;
     int64_t clock_offset_ms; /* other side's time minus ours, once learnt */
@@ -94,6 +99,8 @@ struct provider_answer {
 
 struct provider_call {
     bool is_dns;
+    bool is_write; /* PUSH: may put job->value at the provider, or marks what the call before it has put there */
+    bool is_whole_set; /* a write that puts the values of the siblings there too */
     struct http_call http;
     struct dns_call dns;
 };
@@ -106,7 +113,8 @@ struct dns_verdict {
                                   "200 RecordId 9999985" */
     int64_t retry_after_ms;  /* -1: no wish */
     struct text provider_id; /* PUSH: the record's id now; REMOVE: empty */
-    bool has_written;        /* PUSH: a change was sent, so what is there is ours */
+    bool has_written;        /* PUSH: the value was written, so what is there is ours */
+    bool is_ours; /* PUSH: it was there, and it is known as ours: by our mark, or as the value tried */
     /* CHECK: the values of name and type. IMPORT: records of this page. Also set together with SEND. */
     const struct dns_found *found;
     unsigned found_count;

@@ -21,10 +21,10 @@
 #include <sodium.h>
 #include <time.h>
 
-#include "ddns/provider_alidns_answer.h"
 #include "cloud/cloud_json.h"
-#include "ddns/provider_plan.h"
 #include "cloud/signer.h"
+#include "ddns/provider_alidns_answer.h"
+#include "ddns/provider_plan.h"
 
 enum {
     LIST_RECORDS_MAX = 100,
@@ -46,7 +46,9 @@ enum alidns_state {
 enum alidns_flag {
     FLAG_READ_AGAIN = 1,    /* the list is being read to explain a "duplicate" */
     FLAG_STARTED_AGAIN = 2, /* our record was gone once */
-    FLAG_WAIT = 4           /* after the drop a sibling's record has to move first */
+    FLAG_WAIT = 4,          /* after the drop a sibling's record has to move first */
+    FLAG_OURS = 8, /* the record that is kept, or has only its TTL changed, was written by us */
+    FLAG_SAME = 16 /* the change is not of the value: whose the record is stays as it was */
 };
 
 /* ---- requests ---- */
@@ -111,15 +113,18 @@ static enum provider_next send_call(const struct dns_job *job, struct dns_memo *
         arena, "%.*sAuthorization: %.*s\nAccept: application/json\nUser-Agent: %.*s\n",
         TEXT_ARGS(lines), TEXT_ARGS(signed_request.authorization), TEXT_ARGS(job->user_agent));
     memo->state = (uint8_t)state;
-    *next =
-        (struct provider_call){.http = {
-                                   .method = TEXT("POST"),
-                                   .url = arena_print(arena, "%.*s/?%.*s", TEXT_ARGS(job->endpoint),
-                                                      TEXT_ARGS(request.query)),
-                                   .fields = lines,
-                                   .timeout_ms = job->timeout_ms,
-                                   .answer_bytes_max = ANSWER_BYTES_MAX,
-                               }};
+    *next = (struct provider_call){
+        .is_write = state == STATE_ADD ||
+                    (state == STATE_CHANGE && (memo->flags & FLAG_SAME) == 0) ||
+                    state == STATE_REMARK,
+        .http = {
+            .method = TEXT("POST"),
+            .url = arena_print(arena, "%.*s/?%.*s", TEXT_ARGS(job->endpoint),
+                               TEXT_ARGS(request.query)),
+            .fields = lines,
+            .timeout_ms = job->timeout_ms,
+            .answer_bytes_max = ANSWER_BYTES_MAX,
+        }};
     return PROVIDER_SEND;
 }
 
@@ -247,8 +252,17 @@ static enum provider_next follow_plan(const struct dns_job *job, struct dns_memo
                                       const struct provider_plan *plan, struct provider_call *next,
                                       struct dns_verdict *verdict)
 {
+    memo->flags &= (uint8_t) ~(FLAG_OURS | FLAG_SAME);
+    if (plan->is_ours) memo->flags |= FLAG_OURS;
+    if (plan->is_same) memo->flags |= FLAG_SAME;
     switch (plan->act) {
-    case PLAN_KEEP: return alidns_end_well(job, memo, CLASS_UNCHANGED, plan->id_after, verdict);
+    case PLAN_KEEP:
+        verdict->is_ours = plan->is_ours;
+        if (plan->is_ours && plan->record->remark.bytes == 0 && job->mark.bytes > 0 &&
+            text_to_zero_ended(plan->id_after, memo->provider_id, sizeof(memo->provider_id))) {
+            return send_remark(job, memo, next); /* the answer that the remark waits for was lost */
+        }
+        return alidns_end_well(job, memo, CLASS_UNCHANGED, plan->id_after, verdict);
     case PLAN_ADD: return send_write(job, memo, NULL, next);
     case PLAN_CHANGE: return send_write(job, memo, plan->record, next);
     case PLAN_DROP_STALE:
@@ -267,14 +281,12 @@ static enum provider_next on_list(const struct dns_job *job, struct dns_memo *me
                                   const struct alidns_reply *reply, struct provider_call *next,
                                   struct dns_verdict *verdict)
 {
-    yyjson_val *list =
-        cloud_json_member(cloud_json_member(reply->root, "DomainRecords"), "Record");
+    yyjson_val *list = cloud_json_member(cloud_json_member(reply->root, "DomainRecords"), "Record");
     if (!yyjson_is_arr(list)) {
         return provider_end_strange(job, result, CLASS_RETRY, verdict);
     }
     struct text name = provider_full_name(job);
-    uint64_t total =
-        cloud_json_number(cloud_json_member(reply->root, "TotalCount"), UINT32_MAX, 0);
+    uint64_t total = cloud_json_number(cloud_json_member(reply->root, "TotalCount"), UINT32_MAX, 0);
     if (total > LIST_RECORDS_MAX) {
         return provider_end(
             verdict, CLASS_FATAL,
@@ -324,8 +336,7 @@ static enum provider_next on_page(const struct dns_job *job, struct dns_memo *me
                                   const struct alidns_reply *reply, struct provider_call *next,
                                   struct dns_verdict *verdict)
 {
-    yyjson_val *list =
-        cloud_json_member(cloud_json_member(reply->root, "DomainRecords"), "Record");
+    yyjson_val *list = cloud_json_member(cloud_json_member(reply->root, "DomainRecords"), "Record");
     if (!yyjson_is_arr(list)) {
         return provider_end_strange(job, result, CLASS_RETRY, verdict);
     }
@@ -335,8 +346,7 @@ static enum provider_next on_page(const struct dns_job *job, struct dns_memo *me
     alidns_end_well(job, memo, CLASS_OK, TEXT(""), verdict);
     verdict->found = provider_plan_found(job, records, count, &verdict->found_count);
 
-    uint64_t total =
-        cloud_json_number(cloud_json_member(reply->root, "TotalCount"), UINT32_MAX, 0);
+    uint64_t total = cloud_json_number(cloud_json_member(reply->root, "TotalCount"), UINT32_MAX, 0);
     bool is_last = yyjson_arr_size(list) == 0 || (uint64_t)memo->page * PAGE_RECORDS_MAX >= total;
     if (is_last) return PROVIDER_FINISHED;
     memo->page++;
@@ -362,7 +372,8 @@ static enum provider_next on_written(const struct dns_job *job, struct dns_memo 
         return provider_end_strange(job, result, CLASS_RETRY, verdict);
     }
     if (memo->state == STATE_ADD && job->mark.bytes > 0) return send_remark(job, memo, next);
-    verdict->has_written = true;
+    verdict->has_written = (memo->flags & FLAG_SAME) == 0;
+    verdict->is_ours = (memo->flags & FLAG_OURS) != 0;
     return alidns_end_well(job, memo, CLASS_OK, id, verdict);
 }
 
@@ -378,7 +389,7 @@ static enum provider_next on_dropped(const struct dns_job *job, struct dns_memo 
         const struct provider_plan wait = {.act = PLAN_WAIT};
         return follow_plan(job, memo, &wait, next, verdict);
     }
-    verdict->has_written = true;
+    verdict->is_ours = (memo->flags & FLAG_OURS) != 0;
     return alidns_end_well(job, memo, CLASS_OK, text_of(memo->provider_id), verdict);
 }
 

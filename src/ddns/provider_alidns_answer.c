@@ -178,6 +178,7 @@ static bool read_record(const struct dns_job *job, yyjson_val *value,
         found->priority = (uint16_t)priority;
         found->value = rest;
     }
+    record->remark = cloud_json_member_text(arena, value, "Remark");
     record->line = cloud_json_member_text(arena, value, "Line");
     record->is_other_line = record->line.bytes > 0 && !text_equal(record->line, TEXT("default"));
     struct text status = cloud_json_member_text(arena, value, "Status");

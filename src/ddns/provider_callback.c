@@ -16,8 +16,8 @@
 
 #include <assert.h>
 
-#include "cloud/percent.h"
 #include "cloud/cloud_json.h"
+#include "cloud/percent.h"
 
 enum { ANSWER_BYTES_MAX = 64 * 1024, HEADERS_MAX = 32, CHECK_ARENA_BYTES_MAX = 1024 * 1024 };
 
@@ -311,7 +311,8 @@ static enum provider_next send_call(const struct dns_job *job, struct provider_c
                         "which cannot go into a header of the callback; put {value} into its body",
                         TEXT_ARGS(provider_full_name(job))));
     }
-    *next = (struct provider_call){.http = {
+    *next = (struct provider_call){.is_write = true,
+                                   .http = {
                                        .method = method,
                                        .url = fill_in(job, IN_URL, url),
                                        .fields = lines,

@@ -14,9 +14,9 @@
 
 #include <assert.h>
 
+#include "cloud/cloud_json.h"
 #include "cloud/percent.h"
 #include "ddns/provider_cloudflare_answer.h"
-#include "cloud/cloud_json.h"
 #include "ddns/provider_plan.h"
 
 enum {
@@ -41,7 +41,9 @@ enum cloudflare_state {
 enum cloudflare_flag {
     FLAG_READ_AGAIN = 1,    /* the list is being read to explain "exists already" */
     FLAG_STARTED_AGAIN = 2, /* our record was gone once */
-    FLAG_WAIT = 4           /* after the drop a sibling's record has to move first */
+    FLAG_WAIT = 4,          /* after the drop a sibling's record has to move first */
+    FLAG_OURS = 8, /* the record that is kept, or has only its TTL changed, was written by us */
+    FLAG_SAME = 16 /* the change is not of the value: whose the record is stays as it was */
 };
 
 /* ---- requests ---- */
@@ -72,6 +74,7 @@ static enum provider_next send_call(const struct dns_job *job, struct dns_memo *
         TEXT_ARGS(provider_credential(job, TEXT("api_token"))), TEXT_ARGS(job->user_agent));
     memo->state = (uint8_t)state;
     *next = (struct provider_call){
+        .is_write = state == STATE_ADD || (state == STATE_CHANGE && (memo->flags & FLAG_SAME) == 0),
         .http = {
             .method = text_of(method),
             .url = arena_print(arena, "%.*s%.*s", TEXT_ARGS(job->endpoint), TEXT_ARGS(path)),
@@ -241,8 +244,7 @@ static enum provider_next on_zone(const struct dns_job *job, struct dns_memo *me
     yyjson_arr_foreach(reply->result, index, size, zone)
     {
         struct text id = cloud_json_member_text(job->arena, zone, "id");
-        bool is_ours =
-            text_equal_fold(cloud_json_member_text(job->arena, zone, "name"), job->zone);
+        bool is_ours = text_equal_fold(cloud_json_member_text(job->arena, zone, "name"), job->zone);
         if (!is_ours || id.bytes == 0 ||
             !text_to_zero_ended(id, memo->zone_id, sizeof(memo->zone_id))) {
             continue;
@@ -263,8 +265,13 @@ static enum provider_next follow_plan(const struct dns_job *job, struct dns_memo
                                       const struct provider_plan *plan, struct provider_call *next,
                                       struct dns_verdict *verdict)
 {
+    memo->flags &= (uint8_t) ~(FLAG_OURS | FLAG_SAME);
+    if (plan->is_ours) memo->flags |= FLAG_OURS;
+    if (plan->is_same) memo->flags |= FLAG_SAME;
     switch (plan->act) {
-    case PLAN_KEEP: return cloudflare_end_well(job, CLASS_UNCHANGED, plan->id_after, verdict);
+    case PLAN_KEEP:
+        verdict->is_ours = plan->is_ours;
+        return cloudflare_end_well(job, CLASS_UNCHANGED, plan->id_after, verdict);
     case PLAN_ADD: return send_write(job, memo, NULL, next, verdict);
     case PLAN_CHANGE: return send_write(job, memo, plan->record, next, verdict);
     case PLAN_DROP_STALE:
@@ -375,7 +382,8 @@ static enum provider_next on_written(const struct dns_job *job, struct dns_memo 
     if (id.bytes == 0 || id.bytes >= PROVIDER_ID_SIZE) {
         return provider_end_strange(job, result, CLASS_RETRY, verdict);
     }
-    verdict->has_written = true;
+    verdict->has_written = (memo->flags & FLAG_SAME) == 0;
+    verdict->is_ours = (memo->flags & FLAG_OURS) != 0;
     return cloudflare_end_well(job, CLASS_OK, id, verdict);
 }
 
@@ -391,7 +399,7 @@ static enum provider_next on_dropped(const struct dns_job *job, struct dns_memo 
         const struct provider_plan wait = {.act = PLAN_WAIT};
         return follow_plan(job, memo, &wait, next, verdict);
     }
-    verdict->has_written = true;
+    verdict->is_ours = (memo->flags & FLAG_OURS) != 0;
     return cloudflare_end_well(job, CLASS_OK, text_of(memo->provider_id), verdict);
 }
 

@@ -2,8 +2,8 @@
 
 #include <assert.h>
 
-#include "ddns/dns_name.h"
 #include "cloud/cloud_json.h"
+#include "ddns/dns_name.h"
 
 /* ---- codes ---- */
 
@@ -115,12 +115,11 @@ static struct text data_value(const struct dns_job *job, enum dns_type type, yyj
 {
     struct arena *arena = job->arena;
     if (type == DNS_SRV) {
-        return arena_print(arena, "%llu %llu %.*s",
-                           (unsigned long long)cloud_json_number(
-                               cloud_json_member(data, "weight"), UINT16_MAX, 0),
-                           (unsigned long long)cloud_json_number(
-                               cloud_json_member(data, "port"), UINT16_MAX, 0),
-                           TEXT_ARGS(cloud_json_member_text(arena, data, "target")));
+        return arena_print(
+            arena, "%llu %llu %.*s",
+            (unsigned long long)cloud_json_number(cloud_json_member(data, "weight"), UINT16_MAX, 0),
+            (unsigned long long)cloud_json_number(cloud_json_member(data, "port"), UINT16_MAX, 0),
+            TEXT_ARGS(cloud_json_member_text(arena, data, "target")));
     }
     return arena_print(
         arena, "%llu %.*s \"%.*s\"",
@@ -143,6 +142,7 @@ static bool read_record(const struct dns_job *job, yyjson_val *value,
     struct text name = cloud_json_member_text(arena, value, "name");
     if (!dns_name_split(name, job->zone, &found->owner)) return false;
     found->ttl = (uint32_t)cloud_json_number(cloud_json_member(value, "ttl"), UINT32_MAX, 0);
+    record->remark = cloud_json_member_text(arena, value, "comment");
     found->proxied = yyjson_get_bool(cloud_json_member(value, "proxied"));
     yyjson_val *data = cloud_json_member(value, "data");
     bool has_data = (found->type == DNS_SRV || found->type == DNS_CAA) && yyjson_is_obj(data);

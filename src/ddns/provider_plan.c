@@ -67,17 +67,35 @@ static const struct provider_record *find_value(const struct dns_job *job, bool 
     return NULL;
 }
 
+/* A call that wrote this has left, or the record says itself that it is ours. */
+static bool is_written_by_us(const struct dns_job *job, const struct provider_record *record)
+{
+    return (job->mark.bytes > 0 && text_equal(record->remark, job->mark)) ||
+           record_equals(job->type, record, job->tried_value, job->tried_priority);
+}
+
 static struct provider_plan plan_own(const struct dns_job *job, const struct provider_record *own)
 {
-    struct provider_plan plan = {PLAN_CHANGE, own, own->found.provider_id, false, 0};
-    bool is_same = provider_has_value(job, own) && own->found.ttl == job->ttl &&
-                   own->found.proxied == job->proxied;
+    struct provider_plan plan = {.act = PLAN_CHANGE,
+                                 .record = own,
+                                 .id_after = own->found.provider_id,
+                                 .is_ours = is_written_by_us(job, own),
+                                 .is_same = provider_has_value(job, own)};
+    bool is_nothing =
+        plan.is_same && own->found.ttl == job->ttl && own->found.proxied == job->proxied;
     if (own->is_disabled) {
         plan.act = PLAN_DISABLED;
-    } else if (is_same) {
+    } else if (is_nothing) {
         plan.act = PLAN_KEEP;
     }
     return plan;
+}
+
+/* Somebody else's record has our value already. Of the types that are no sets it stays as it is, TTL and all, and
+ * no id is kept that a later change could go by. */
+static bool is_to_be_left(const struct dns_job *job, const struct provider_record *same)
+{
+    return !type_is_set(job->type) && !same->is_disabled && !is_written_by_us(job, same);
 }
 
 /* None of the records is known as ours. */
@@ -85,7 +103,7 @@ static struct provider_plan plan_unknown(const struct dns_job *job,
                                          const struct provider_record *records,
                                          unsigned record_count)
 {
-    struct provider_plan plan = {PLAN_ADD, NULL, TEXT_NONE, false, 0};
+    struct provider_plan plan = {.act = PLAN_ADD};
     unsigned claimed_count = 0;
     if (!type_is_set(job->type)) return plan;
     for (unsigned i = 0; i < record_count; i++) {
@@ -107,11 +125,32 @@ static struct provider_plan plan_unknown(const struct dns_job *job,
     return plan;
 }
 
+/* Whether a sibling shall have this value. */
+static bool is_wanted(const struct dns_job *job, struct text value)
+{
+    for (unsigned i = 0; i < job->sibling_count; i++) {
+        if (rdata_equal(job->type, job->sibling_values[i], value)) return true;
+    }
+    return false;
+}
+
 /* Whether a sibling shall have our value too, so that one record serves both. */
 static bool is_shared(const struct dns_job *job)
 {
+    return is_wanted(job, job->value);
+}
+
+/* Whether our record has the value of a sibling that has no record of its own there. */
+static bool serves_sibling(const struct dns_job *job, const struct provider_record *own,
+                           const struct provider_record *records, unsigned record_count)
+{
+    if (type_has_priority(job->type)) return false;
     for (unsigned i = 0; i < job->sibling_count; i++) {
-        if (rdata_equal(job->type, job->sibling_values[i], job->value)) return true;
+        struct text id = job->sibling_ids != NULL ? job->sibling_ids[i] : TEXT_NONE;
+        if (rdata_equal(job->type, own->found.value, job->sibling_values[i]) &&
+            find_id(id, records, record_count) == NULL) {
+            return true;
+        }
     }
     return false;
 }
@@ -125,23 +164,37 @@ struct provider_plan provider_plan_push(const struct dns_job *job, struct text i
     if (own != NULL && (own->is_disabled || provider_has_value(job, own))) {
         return plan_own(job, own);
     }
+    bool is_left = own != NULL && serves_sibling(job, own, records, record_count);
+    if (is_left) own = NULL;
 
     const struct provider_record *taken =
         find_value(job, true, job->value, job->priority, records, record_count);
     if (taken != NULL) {
         bool must_wait = !is_shared(job);
-        enum plan_act act = own != NULL ? PLAN_DROP_STALE : must_wait ? PLAN_WAIT : PLAN_KEEP;
-        return (struct provider_plan){act, own, TEXT_NONE, must_wait, 0};
+        bool is_stale = own != NULL && (job->is_ours || is_wanted(job, own->found.value));
+        enum plan_act act = is_stale ? PLAN_DROP_STALE : must_wait ? PLAN_WAIT : PLAN_KEEP;
+        return (struct provider_plan){.act = act, .record = own, .must_wait = must_wait};
     }
     const struct provider_record *same =
         find_value(job, false, job->value, job->priority, records, record_count);
-    if (own != NULL && same != NULL) {
-        return (struct provider_plan){PLAN_DROP_STALE, own, same->found.provider_id, false, 0};
+    if (same != NULL && own != NULL) {
+        return (struct provider_plan){
+            .act = job->is_ours ? PLAN_DROP_STALE : PLAN_KEEP,
+            .record = job->is_ours ? own : same,
+            .id_after = is_to_be_left(job, same) ? TEXT_NONE : same->found.provider_id,
+            .is_ours = is_written_by_us(job, same)};
+    }
+    if (same != NULL && is_to_be_left(job, same)) {
+        return (struct provider_plan){.act = PLAN_KEEP, .record = same};
     }
     if (own == NULL) own = same;
+    if (own == NULL && is_left) return (struct provider_plan){.act = PLAN_ADD};
     if (own == NULL) {
         own = find_value(job, false, job->previous_value, job->previous_priority, records,
                          record_count);
+    }
+    if (own == NULL) {
+        own = find_value(job, false, job->tried_value, job->tried_priority, records, record_count);
     }
     return own != NULL ? plan_own(job, own) : plan_unknown(job, records, record_count);
 }
@@ -180,6 +233,12 @@ const struct provider_record *provider_plan_remove(const struct dns_job *job,
                                                    const struct provider_record *records,
                                                    unsigned record_count)
 {
+    /* A sibling has taken it over: it stands for that one now. */
+    for (unsigned i = 0; i < job->sibling_count && job->sibling_ids != NULL; i++) {
+        if (job->provider_id.bytes > 0 && text_equal(job->provider_id, job->sibling_ids[i])) {
+            return NULL;
+        }
+    }
     /* With an id only that record is ours: one made by somebody else later may have the same value.
      */
     if (job->provider_id.bytes > 0) return find_id(job->provider_id, records, record_count);

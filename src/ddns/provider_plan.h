@@ -12,9 +12,17 @@
  * cannot know which to change, and it changes none. For the other types foreign records are never
  * touched.
  *
+ * Ours to take away again is what homeport wrote. A record found with our value counts as written by us
+ * when it carries our mark, or when its value is job->tried_value: a call that writes it has left, and
+ * nobody knows what became of it. A record that had the value before any such call left stays foreign, also
+ * when homeport keeps its id from now on and changes its TTL.
+ *
  * Providers refuse two equal records. When two uplinks swap their addresses, each value is taken by
  * the other's record: the first push then drops its own record and waits, so the second can move,
- * and the next try adds the first one again. Waiting alone would leave both waiting for ever. */
+ * and the next try adds the first one again. Waiting alone would leave both waiting for ever.
+ *
+ * When two uplinks get the same address one record serves both. If then the one that has its id moves
+ * on, it leaves that record to the other and adds one of its own. */
 #ifndef HOMEPORT_DDNS_PROVIDER_PLAN_H
 #define HOMEPORT_DDNS_PROVIDER_PLAN_H
 
@@ -23,6 +31,7 @@
 struct provider_record {
     struct dns_found found;
     struct text line;   /* Alibaba: the resolution line, to be kept by a change */
+    struct text remark; /* comment or remark: ours is job->mark */
     bool is_disabled;   /* there but not answered by the provider's servers */
     bool is_other_line; /* for a part of the world only; not ours unless the id says so */
 };
@@ -43,6 +52,8 @@ struct provider_plan {
     struct text
         id_after; /* KEEP and DROP_STALE: our record's id then; empty: a sibling's has the value */
     bool must_wait; /* DROP_STALE: as PLAN_WAIT once that is done */
+    bool is_ours;   /* what has our value already, or has it after the drop, was written by us */
+    bool is_same;   /* CHANGE: not of the value */
     unsigned foreign_count;
 };
 

@@ -18,9 +18,9 @@
 
 #include <assert.h>
 
+#include "cloud/cloud_json.h"
 #include "core/address.h"
 #include "ddns/dns_transfer.h"
-#include "cloud/cloud_json.h"
 #include "ddns/provider_rfc2136_refusal.h"
 
 enum {
@@ -141,6 +141,8 @@ static enum provider_next send_request(const struct dns_job *job, struct dns_mem
     bool is_transfer = job->action == DNS_IMPORT;
     *next = (struct provider_call){
         .is_dns = true,
+        .is_write = job->action == DNS_PUSH,
+        .is_whole_set = type_is_set(job->type),
         .dns = {
             .server = x->server,
             .message = {(const char *)buffer, bytes},

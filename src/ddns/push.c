@@ -8,13 +8,16 @@
 #include <assert.h>
 
 #include "core/turn.h"
+#include "ddns/place.h"
 
 enum {
-    PLACE_WAIT_MS = 250,
     SIBLINGS_MAX = 64,
     ANSWER_BYTES_MAX = 1 << 20,
-    TRANSFER_BYTES_MAX = 8 << 20
+    TRANSFER_BYTES_MAX = 8 << 20,
+    REFUSED_WAIT_MS = 6 * 3600 * 1000,
+    REFUSED_DAYS = 30
 };
+static const uint64_t day_ms = 86400000;
 
 /* ---- the job -------------------------------------------------------------------------------------- */
 
@@ -39,7 +42,9 @@ static void add_siblings(const struct job_context *context, const struct dns_rec
     if (values == NULL || ids == NULL) return;
     walk_begin(&walk, context->read, &dns_record_by_name, record, 0, false);
     while (job->sibling_count < SIBLINGS_MAX && walk_next(&walk, &id)) {
-        if (id == record->id || dns_record_get(context->read, id, &other) != OK) continue;
+        if (dns_record_get(context->read, id, &other) != OK) continue;
+        /* What is to be removed has left its record, so that one counts as well. */
+        if (id == record->id && job->action != DNS_REMOVE) continue;
         if (other.type != record->type || !other.is_active || other.value.bytes == 0) continue;
         values[job->sibling_count] = other.value;
         ids[job->sibling_count++] = other.provider_id;
@@ -78,7 +83,10 @@ bool job_prepare(const struct job_context *context, enum dns_action action,
     job->proxied = record->proxied;
     job->previous_value = record->is_ours ? record->pushed_value : TEXT_NONE;
     job->previous_priority = (uint16_t)record->pushed_priority;
+    job->tried_value = action == DNS_PUSH ? record->tried_value : TEXT_NONE;
+    job->tried_priority = (uint16_t)record->tried_priority;
     job->provider_id = record->provider_id;
+    job->is_ours = record->is_ours;
     add_siblings(context, record, job);
     /* What we had before may be what another record has now: then it is not ours to take away. */
     for (unsigned i = 0; i < job->sibling_count; i++) {
@@ -86,103 +94,6 @@ bool job_prepare(const struct job_context *context, enum dns_action action,
             job->previous_value = TEXT_NONE;
         }
     }
-    return true;
-}
-
-/* ---- one at a time at a place --------------------------------------------------------------------- */
-
-/* Stands for a name and type of a domain (FNV-1a); never 0. */
-static uint64_t place_of(const struct dns_record *record)
-{
-    uint64_t place = UINT64_C(14695981039346656037) ^ record->type;
-    for (size_t i = 0; i < record->name.bytes; i++) {
-        place = (place ^ (uint8_t)ascii_lower(record->name.data[i])) * UINT64_C(1099511628211);
-    }
-    return place | 1;
-}
-
-/* A push tells the whole set of a name and type: two under way at once could overtake each other, and the older
- * one's set would win. So the later one waits, without counting that as a try. */
-static bool must_wait(struct step *step, struct task *task, const struct dns_record *record)
-{
-    struct walk walk;
-    struct task other;
-    uint64_t id, place = place_of(record), failures = task->failures;
-    struct text error = task->error_message;
-    bool is_taken = false;
-    walk_begin(&walk, &step->read, &task_by_running, &(struct task){.running_lane = task->lane_id},
-               0, false);
-    while (!is_taken && walk_next(&walk, &id)) {
-        is_taken =
-            id != task->id && task_get(&step->read, id, &other) == OK && other.place == place;
-    }
-    walk_end(&walk);
-    task->place = place;
-    task_put(step, task);
-    if (!is_taken) return false;
-    task->attempts--;
-    task_again(step, task, step->now_ms + PLACE_WAIT_MS);
-    task->failures = failures;
-    task->error_message = error;
-    task_put(step, task);
-    return true;
-}
-
-/* Notes what is about to be sent. What was sent before and never confirmed is taken away when it is another. */
-static void note_tried(struct step *step, struct dns_record *record, const struct domain *domain)
-{
-    bool is_same = record->tried_priority == record->priority &&
-                   text_equal(record->tried_value, record->value);
-    if (is_same) return;
-    record_unwants_tried(step, record, domain);
-    record->tried_value = record->value;
-    record->tried_priority = record->priority;
-    dns_record_put(step, record);
-}
-
-/* A push of an address or CNAME sends the values of its siblings as well, perhaps before they do so
- * themselves; and a value that a sibling has taken over from this record is left standing for it. */
-static void note_siblings(struct step *step, const struct dns_record *record,
-                          const struct domain *domain)
-{
-    struct walk walk;
-    struct dns_record other;
-    uint64_t id;
-    bool is_set = record->type == dns_record_type_A || record->type == dns_record_type_AAAA ||
-                  record->type == dns_record_type_CNAME;
-    walk_begin(&walk, &step->read, &dns_record_by_name, record, 0, false);
-    for (unsigned i = 0; i < SIBLINGS_MAX && walk_next(&walk, &id);) {
-        if (id == record->id || dns_record_get(&step->read, id, &other) != OK) continue;
-        if (other.type != record->type || !other.is_active || other.value.bytes == 0) continue;
-        i++;
-        bool is_left_to_it = rdata_equal((enum dns_type)record->type, other.value,
-                                         record->pushed_value);
-        if (!is_set && !is_left_to_it) continue;
-        if (!other.is_ours || !text_equal(other.value, other.pushed_value))
-            note_tried(step, &other, domain);
-    }
-    walk_end(&walk);
-}
-
-/* Another record wants the very value that is to be taken away: from now on it answers for it. */
-static bool is_wanted_again(struct step *step, const struct dns_record *gone)
-{
-    struct walk walk;
-    struct dns_record other;
-    uint64_t id;
-    bool is = false;
-    walk_begin(&walk, &step->read, &dns_record_by_name, gone, 0, false);
-    while (!is && walk_next(&walk, &id)) {
-        if (dns_record_get(&step->read, id, &other) != OK || other.type != gone->type ||
-            !other.is_active)
-            continue;
-        is = rdata_equal((enum dns_type)gone->type, other.value, gone->pushed_value);
-    }
-    walk_end(&walk);
-    if (!is) return false;
-    other.tried_value = gone->pushed_value;
-    other.tried_priority = gone->pushed_priority;
-    dns_record_put(step, &other);
     return true;
 }
 
@@ -223,13 +134,19 @@ void push_send(struct step *step, const struct task *task, const struct dns_memo
     emit_ask(step, &out);
 }
 
+static struct text error_of(struct step *step, const struct dns_verdict *verdict)
+{
+    struct text error = arena_text(
+        step->arena, verdict->detail.bytes > 0 ? verdict->detail
+                                               : TEXT("The provider refused without a reason"));
+    if (error.bytes > 1024) error.bytes = 1024;
+    return error;
+}
+
 bool push_failed(struct step *step, struct task *task, const struct domain *domain,
                  const struct dns_verdict *verdict, struct text *error)
 {
-    *error = arena_text(step->arena, verdict->detail.bytes > 0
-                                         ? verdict->detail
-                                         : TEXT("The provider refused without a reason"));
-    if (error->bytes > 1024) error->bytes = 1024;
+    *error = error_of(step, verdict);
     core_figures(step->core)->pushes_failed++;
     core_figures(step->core)->last_push_ok = false;
     if (verdict->class == CLASS_AUTH || verdict->class == CLASS_FATAL) {
@@ -266,20 +183,26 @@ static void add_history(struct step *step, const struct task *task, const struct
 }
 
 /* The provider has the value; or no longer wants to hear of it. */
-static void push_succeeded(struct step *step, struct task *task, struct dns_record *record,
-                           const struct dns_record *pushed, const struct dns_verdict *verdict)
+static void push_succeeded(struct step *step, struct task *task, const struct domain *domain,
+                           struct dns_record *record, const struct dns_record *pushed,
+                           const struct dns_verdict *verdict)
 {
     bool is_written = verdict->class == CLASS_OK || verdict->has_written;
     /* Renamed meanwhile: what was written under the old name has its removal waiting. */
-    bool is_same_place = place_of(record) == place_of(pushed);
-    if (is_same_place) {
+    if (place_is_same(record, pushed)) {
+        bool is_other = !text_equal(record->provider_id, verdict->provider_id);
+        bool is_tried = record->tried_priority == pushed->priority &&
+                        text_equal(record->tried_value, pushed->value);
+        /* Nothing had to be written, and what was tried before may stand there beside it. */
+        if (!is_tried) record_unwants_tried(step, record, domain);
+        record->is_ours =
+            verdict->has_written || verdict->is_ours || (record->is_ours && !is_other);
+        record->provider_id = arena_text(step->arena, verdict->provider_id);
         record->pushed_value = pushed->value;
         record->pushed_priority = pushed->priority;
         record->tried_value = TEXT_NONE;
         record->tried_priority = 0;
-        record->is_ours = record->is_ours || is_written;
-        if (verdict->provider_id.bytes > 0)
-            record->provider_id = arena_text(step->arena, verdict->provider_id);
+        place_has_id(step, record);
     }
     record->synced_at = step->now_ms;
     record->last_error = TEXT_NONE;
@@ -311,7 +234,7 @@ static void push_ended(struct step *step, struct task *task, struct domain *doma
         return;
     }
     if (verdict->class == CLASS_OK || verdict->class == CLASS_UNCHANGED) {
-        push_succeeded(step, task, &record, pushed, verdict);
+        push_succeeded(step, task, domain, &record, pushed, verdict);
         return;
     }
     bool is_over = push_failed(step, task, domain, verdict, &error);
@@ -330,13 +253,20 @@ static void push_ended(struct step *step, struct task *task, struct domain *doma
     }
 }
 
+/* What was refused stands at the provider still, and there is no record left that somebody could sync: so the removal
+ * waits until the domain has other credentials, looks by itself four times a day, and gives up after a month. */
 static void remove_ended(struct step *step, struct task *task, const struct domain *domain,
                          const struct dns_verdict *verdict)
 {
     struct text error;
+    bool is_refused = verdict->class == CLASS_AUTH || verdict->class == CLASS_FATAL;
     if (verdict->class == CLASS_OK || verdict->class == CLASS_UNCHANGED ||
         verdict->class == CLASS_GONE) {
         task_complete(step, task, TEXT("Removed at the provider"));
+    } else if (is_refused && step->now_ms < task->created_at + REFUSED_DAYS * day_ms) {
+        core_figures(step->core)->pushes_failed++;
+        core_figures(step->core)->last_push_ok = false;
+        task_refused(step, task, error_of(step, verdict), REFUSED_WAIT_MS);
     } else {
         push_failed(step, task, domain, verdict, &error);
     }
@@ -370,7 +300,10 @@ static bool work_of(struct step *step, const struct task *task, struct text snap
                                               [task_kind_dns_import] = DNS_IMPORT};
     *work = (struct work){.action = actions[task->kind], .snapshot = snapshot};
     if (task->kind == task_kind_dns_remove) {
+        struct domain now;
         if (!work_from_args(task, work)) return false;
+        /* Its credentials may be others since. */
+        if (domain_get(&step->read, task->lane_id, &now) == OK) work->domain = now;
     } else {
         uint64_t domain_id = task->lane_id;
         if (domain_get(&step->read, domain_id, &work->domain) != OK) return false;
@@ -398,6 +331,36 @@ static void ended(struct step *step, struct task *task, struct work *work,
         }
         break;
     }
+}
+
+/* A passing fault leaves open what a write did, unless the provider was not even reached. */
+static bool is_refused(const struct dns_verdict *verdict, const struct provider_answer *last)
+{
+    if (verdict->class != CLASS_RETRY) return true;
+    return last->http != NULL &&
+           (last->http->fault == FAULT_RESOLVE || last->http->fault == FAULT_CONNECT);
+}
+
+/* Keeps the record's note of what was tried in step with a push that goes on with `call`, or with NULL ends.
+ * False: the record has gone from there, and the call must not leave. */
+static bool note_write(struct step *step, struct task *task, const struct work *work,
+                       struct dns_memo *memo, const struct provider_call *call,
+                       const struct dns_verdict *verdict, const struct provider_answer *last)
+{
+    bool was_writing = memo->is_writing, was_tried = memo->was_tried, is_over = call == NULL;
+    if (work->action != DNS_PUSH) return true;
+    memo->is_writing = !is_over && call->is_write;
+    if (memo->is_writing) {
+        bool is_noted = place_write_leaves(step, task, &work->domain, &work->record,
+                                           call->is_whole_set, &memo->was_tried);
+        memo->was_tried = was_writing ? was_tried : memo->was_tried;
+        return is_noted;
+    }
+    bool is_good = verdict->class == CLASS_OK || verdict->class == CLASS_UNCHANGED;
+    /* A provider that reads on after a write has been told that it was not carried out. */
+    bool is_nothing = is_over ? !is_good && is_refused(verdict, last) : true;
+    if (was_writing && !was_tried && is_nothing) place_write_refused(step, &work->record);
+    return true;
 }
 
 /* One round: asks the provider's function what now, and does it. */
@@ -429,9 +392,11 @@ static enum err go_on(struct step *step, struct task *task, struct work *work,
         return OK;
     }
     if (provider->step(&job, memo, last, &call, &verdict) == PROVIDER_FINISHED) {
+        note_write(step, task, work, memo, NULL, &verdict, last);
         ended(step, task, work, &verdict);
         return OK;
     }
+    if (!note_write(step, task, work, memo, &call, &verdict, last)) return OK;
     if (work->action == DNS_IMPORT && verdict.found_count > 0) {
         import_found(step, &work->domain, verdict.found, verdict.found_count, task);
         task_put(step, task);
@@ -506,9 +471,7 @@ enum err dns_push_run(struct step *step, struct task *task)
         push_ended(step, task, &domain, &record, &verdict);
         return OK;
     }
-    if (must_wait(step, task, &record)) return OK;
-    note_tried(step, &record, &domain);
-    note_siblings(step, &record, &domain);
+    if (place_is_taken(step, task, &record)) return OK;
     return begin(step, task, record_encode(&dns_record_type, &record, TEXT_NONE, step->arena));
 }
 
@@ -516,8 +479,8 @@ enum err dns_remove_run(struct step *step, struct task *task)
 {
     struct work work;
     if (work_of(step, task, TEXT_NONE, &work) && work.snapshot.bytes > 0) {
-        if (must_wait(step, task, &work.record)) return OK;
-        if (is_wanted_again(step, &work.record)) {
+        if (place_is_taken(step, task, &work.record)) return OK;
+        if (place_wants_again(step, &work.domain, &work.record)) {
             task_complete(step, task, TEXT("Another record has that value"));
             return OK;
         }

@@ -132,12 +132,16 @@ void record_unwants_tried(struct step *step, const struct dns_record *record,
                           const struct domain *domain)
 {
     struct dns_record tried = *record;
-    bool is_pushed = record->is_ours && record->tried_priority == record->pushed_priority &&
+    /* With an id it may have been written once more, as another record than the one of that id. */
+    bool is_pushed = record->is_ours && record->provider_id.bytes == 0 &&
+                     record->tried_priority == record->pushed_priority &&
                      text_equal(record->tried_value, record->pushed_value);
     if (record->tried_value.bytes == 0 || is_pushed) return;
     tried.pushed_value = record->tried_value;
     tried.pushed_priority = record->tried_priority;
     tried.is_ours = true;
+    tried.provider_id =
+        TEXT_NONE; /* looked for by its value: the record of that id may be another one */
     remove_pushed(step, &tried, domain);
 }
 
@@ -250,6 +254,16 @@ enum err domain_fan_run(struct step *step, struct task *task)
     struct domain domain;
     if (domain_get(&step->read, task->target_id, &domain) != OK) {
         task_complete(step, task, TEXT("The domain is gone"));
+        return OK;
+    }
+    /* First what the provider has refused to take away (generation 0), then the records. */
+    if (task->generation == 0) {
+        bool has_more = task_wake_refused(step, domain.id, &task->cursor);
+        if (!has_more) {
+            task->generation = 1;
+            task->cursor = 0;
+        }
+        task_again(step, task, step->now_ms + has_more);
         return OK;
     }
     return fan(step, task, &dns_record_by_domain, &(struct dns_record){.domain_id = domain.id},

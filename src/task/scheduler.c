@@ -198,6 +198,8 @@ enum err scheduler_recover(struct scheduler *self, struct step *step)
     walk_begin_ordered(&walk, &step->read, &task_by_running, NULL);
     while (walk_next(&walk, &id)) {
         if (task_get(&step->read, id, &task) != OK) continue;
+        task_landed(step, &task);
+        if (!task_is_open(&task)) continue;
         task.status = task_status_pending;
         task.waiting_lane = task.lane_id;
         task.running_lane = 0;
@@ -255,6 +257,7 @@ enum err scheduler_run_one(struct scheduler *self, struct step *step, bool *is_d
     task.status = task_status_processing;
     task.waiting_lane = 0;
     task.running_lane = task.lane_id;
+    task.refused_lane = 0;
     task.run_at = 0;
     task.attempts++;
     task_put(step, &task);

@@ -5,6 +5,8 @@
 #include "core/turn.h"
 #include "task/lanes.h"
 
+enum { WAKE_MAX = 100 };
+
 static void put(struct step *step, const struct task *task)
 {
     task_put(step, task);
@@ -43,8 +45,10 @@ void task_due(struct step *step, struct task *task, uint64_t due_ms)
 static void end(struct step *step, struct task *task, enum task_status status)
 {
     assert(task_is_open(task));
+    bool is_under_way = status == task_status_cancelled && task->status == task_status_processing;
     task->status = status;
-    task->waiting_lane = task->running_lane = 0;
+    task->waiting_lane = task->refused_lane = 0;
+    if (!is_under_way) task->running_lane = 0;
     task->run_at = 0;
     task->finished_at = step->now_ms;
     put(step, task);
@@ -70,6 +74,13 @@ void task_cancel(struct step *step, struct task *task)
     end(step, task, task_status_cancelled);
 }
 
+void task_landed(struct step *step, struct task *task)
+{
+    if (task_is_open(task) || task->running_lane == 0) return;
+    task->running_lane = 0;
+    put(step, task);
+}
+
 /* The doubling wait, less up to a quarter, so that a crowd that failed together does not come back together. */
 static uint64_t back_off_ms(struct step *step, uint64_t failures)
 {
@@ -90,6 +101,31 @@ uint64_t task_retry(struct step *step, struct task *task, struct text error, int
     make_pending(task, step->now_ms + wait);
     put(step, task);
     return wait;
+}
+
+void task_refused(struct step *step, struct task *task, struct text error, uint64_t wait_ms)
+{
+    task->refused_lane = task->lane_id;
+    task_retry(step, task, error, (int64_t)wait_ms);
+}
+
+bool task_wake_refused(struct step *step, uint64_t lane_id, uint64_t *cursor)
+{
+    struct walk walk;
+    struct task task;
+    uint64_t ids[WAKE_MAX];
+    unsigned count = 0;
+    walk_begin(&walk, &step->read, &task_by_refused, &(struct task){.refused_lane = lane_id}, *cursor, false);
+    while (count < WAKE_MAX && walk_next(&walk, &ids[count])) count++;
+    walk_end(&walk);
+    for (unsigned i = 0; i < count; i++) {
+        *cursor = ids[i];
+        if (task_get(&step->read, ids[i], &task) != OK || task.refused_lane == 0) continue;
+        task.refused_lane = 0;
+        task.failures = 0;
+        task_due(step, &task, step->now_ms);
+    }
+    return count == WAKE_MAX;
 }
 
 void task_again(struct step *step, struct task *task, uint64_t due_ms)

@@ -7,7 +7,8 @@
  *     pending ──run──► processing ──task_complete──► completed
  *        ▲                 │ ├───────task_fail─────► failed
  *        └──task_retry─────┘ └───────task_cancel───► cancelled
- *        └──task_again (recurring; no failure counted)
+ *        ├──task_again (recurring; no failure counted)
+ *        └──task_refused (a long wait, ended early by task_wake_refused)
  *
  * A task keeps nothing in memory but its place in a lane. After a crash it is due again, attempt counted. */
 #ifndef HOMEPORT_TASK_TASK_H
@@ -49,10 +50,19 @@ void task_new(struct step *step, struct task *task, uint64_t due_ms);
 void task_due(struct step *step, struct task *task, uint64_t due_ms);
 void task_complete(struct step *step, struct task *task, struct text message);
 void task_fail(struct step *step, struct task *task, struct text error);
+/* One that runs is called off at once for its owner, but keeps its place among those that run: its call is still
+ * out, and what it says may still be carried out. */
 void task_cancel(struct step *step, struct task *task);
+/* The answer of a call came, or never will: a task that was called off gives up its place. */
+void task_landed(struct step *step, struct task *task);
 /* Again after a wait: wait_ms, or with -1 the back-off of tasks.retry_base doubled for each failure in a
  * row up to tasks.retry_max, less up to a quarter by chance. Returns the wait. */
 uint64_t task_retry(struct step *step, struct task *task, struct text error, int64_t wait_ms);
+/* The same for a task that cannot succeed before somebody changes something: a long wait, or until
+ * task_wake_refused(). */
+void task_refused(struct step *step, struct task *task, struct text error, uint64_t wait_ms);
+/* Makes such tasks of the lane due now, some behind *cursor, which moves on; true when there may be more. */
+bool task_wake_refused(struct step *step, uint64_t lane_id, uint64_t *cursor);
 void task_again(struct step *step, struct task *task, uint64_t due_ms);
 bool task_is_open(const struct task *task); /* pending or processing */
 /* Holds the whole lane back until then: the other side asked for fewer calls. */

@@ -4,7 +4,8 @@
     s.fail(hang(), where=lambda r: r.method == "PATCH") until s.heal()
 
 A fault is a function (server, connection, request) -> Reply to send, or None when the connection is to be closed.
-Faults run instead of handle(), except lost(), which carries the request out and then loses the answer.
+Faults run instead of handle(), except lost() and applied(), which carry the request out and then lose or falsify the
+answer.
 """
 import json
 import socket
@@ -81,6 +82,14 @@ def lost():
     """The request is carried out; the answer never arrives."""
     def fault(server, c, r):
         server.handle(r)
+    return fault
+
+
+def applied(answer):
+    """The request is carried out; the answer says something else."""
+    def fault(server, c, r):
+        server.handle(r)
+        return answer(server, c, r)
     return fault
 
 

@@ -52,6 +52,31 @@ void oracle_shadow(struct world *world)
     store_release(txn);
 }
 
+/* ---- (h) ------------------------------------------------------------------------------------------ */
+
+void oracle_flight(struct world *world, struct flight *flight)
+{
+    struct store_txn *txn;
+    struct task task;
+    enum err e = store_snapshot(world->store, &txn);
+    assert(e == OK);
+    struct reader reader = {.txn = txn};
+    if (task_get(&reader, flight->call.task_id, &task) != OK) {
+        world_break(world, "(h) a call of task %llu, which is not there", ID(flight->call.task_id));
+    }
+    flight->user_id = task.user_id;
+    flight->lane_id = task.lane_id;
+    flight->place = task.place;
+    flight->is_push = task.kind == task_kind_dns_push;
+    store_release(txn);
+    for (unsigned i = 0; flight->place != 0 && i < world->flight_count; i++) {
+        const struct flight *other = &world->flights[i];
+        if (other->lane_id != flight->lane_id || other->place != flight->place) continue;
+        world_break(world, "(h) task %llu has a call out where task %llu has one", ID(flight->call.task_id),
+                    ID(other->call.task_id));
+    }
+}
+
 /* ---- (b) ------------------------------------------------------------------------------------------ */
 
 static void check_followed(struct world *world, const struct reader *reader, const struct dns_record *record)
@@ -61,6 +86,18 @@ static void check_followed(struct world *world, const struct reader *reader, con
     if (text_equal(source.address, record->value)) return;
     world_break(world, "(b) record %llu has %.*s, its source %.*s", ID(record->id), TEXT_ARGS(record->value),
                 TEXT_ARGS(source.address));
+}
+
+/* A provider with ids holds what somebody else made or changed under the record's name: then homeport may find that it
+ * cannot tell which record to change, and says so. */
+static bool is_crowded(const struct zone *zone, const struct dns_record *record, struct text name)
+{
+    for (unsigned i = 0; i < zone->count; i++) {
+        const struct zone_value *v = &zone->values[i];
+        bool is_alien = !v->is_gone && v->has_id && (v->is_foreign || v->is_excused);
+        if (is_alien && (uint32_t)v->type == record->type && dns_name_equal(v->name, name)) return true;
+    }
+    return false;
 }
 
 /* The record stands as it should, here and at the provider. */
@@ -74,11 +111,12 @@ static void check_settled(struct world *world, const struct reader *reader, cons
     }
     check_followed(world, reader, record);
     bool is_kept = record->is_active && domain.is_active && record->value.bytes > 0;
+    struct text name = dns_name_join(record->name, domain.name, full);
+    if (record->sync_status == sync_status_error && is_crowded(&world->zone, record, name)) return;
     if (record->sync_status != (is_kept ? (uint32_t)sync_status_synced : (uint32_t)sync_status_paused)) {
         world_break(world, "(b) record %llu (%.*s) has status %u: %.*s", ID(record->id), TEXT_ARGS(record->value),
                     record->sync_status, TEXT_ARGS(record->last_error));
     }
-    struct text name = dns_name_join(record->name, domain.name, full);
     uint16_t priority = text_equal(domain.provider, TEXT("callback")) ? 0 : (uint16_t)record->priority;
     bool is_there = text_equal(domain.provider, TEXT("callback")) && record->type == DNS_MX; /* told with its priority */
     if (is_kept && !is_there &&
@@ -138,6 +176,10 @@ void oracle_settled(struct world *world)
         const struct zone_value *v = &world->zone.values[i];
         if (!v->is_gone && !v->is_foreign && !v->is_told && !v->is_excused) check_zone(world, &reader, v);
     }
-    if (world->zone.foreign_lost > 0) world_break(world, "(g) %u foreign values are gone", world->zone.foreign_lost);
+    const struct zone_value *lost = world->zone.foreign_lost;
+    if (lost != NULL) {
+        world_break(world, "(g) a foreign value was touched: %.*s %s %.*s", TEXT_ARGS(lost->name), dns_type_name(lost->type),
+                    TEXT_ARGS(lost->value));
+    }
     store_release(txn);
 }

@@ -95,6 +95,26 @@ static enum dns_type some_type(struct world *world)
     return types[world_chance(world, sizeof types / sizeof *types)];
 }
 
+/* At providers with ids: just what homeport is about to be asked for, made before it by somebody else. */
+static void make_by_hand(struct world *world, const struct shadow_domain *domain, const struct shadow_record *record)
+{
+    char full[DNS_NAME_SIZE];
+    struct text name = dns_name_join(record->name, domain->name, full);
+    bool is_new = domain->vendor == VENDOR_CLOUDFLARE || domain->vendor == VENDOR_ALIDNS;
+    /* A value that homeport has tried before, and may still be about to take away, could be told from nobody's. */
+    for (unsigned i = 0; i < world->record_count; i++) {
+        if (world->records[i].domain_id == domain->id && world->records[i].type == record->type) is_new = false;
+    }
+    for (unsigned i = 0; i < world->request_count; i++) {
+        if (domain->id != 0 && world->requests[i].record.domain_id == domain->id) is_new = false;
+    }
+    if (!is_new || record->type == DNS_MX || zone_has(&world->zone, name, record->type, 0, record->value)) return;
+    zone_add_foreign(&world->zone, name, record->type, record->value, (uint32_t)record->ttl);
+    world->zone.values[world->zone.count - 1].has_id = true;
+    world_trace(world, "%.*s %s %.*s is made by hand", TEXT_ARGS(name), dns_type_name(record->type),
+                TEXT_ARGS(record->value));
+}
+
 /* ---- domains -------------------------------------------------------------------------------------- */
 
 static void domain_make(struct world *world)
@@ -104,20 +124,32 @@ static void domain_make(struct world *world)
     for (unsigned i = 0; i < world->domain_count; i++) live += !world->domains[i].is_dead;
     if (live >= DOMAINS_LIVE_MAX) return;
     uint64_t user_id = world->user_ids[world_chance(world, USERS)];
-    bool is_callback = world_percent(world, 20);
+    static const struct { const char *provider, *credentials; } vendors[] = {
+        [VENDOR_RFC2136] = {"rfc2136", "{\"server\":\"192.0.2.53:53\"}"},
+        [VENDOR_CALLBACK] = {"callback", "{\"url\":\"https://hook.example/\",\"body\":\"{fqdn}|{type}|{value}\"}"},
+        [VENDOR_CLOUDFLARE] = {"cloudflare", "{\"api_token\":\"token\"}"},
+        [VENDOR_ALIDNS] = {"alidns", "{\"access_key_id\":\"id\",\"access_key_secret\":\"secret\"}"},
+    };
+    static const enum vendor chances[] = {VENDOR_RFC2136, VENDOR_RFC2136, VENDOR_RFC2136, VENDOR_CALLBACK,
+                                          VENDOR_CLOUDFLARE, VENDOR_CLOUDFLARE, VENDOR_CLOUDFLARE, VENDOR_ALIDNS,
+                                          VENDOR_ALIDNS};
+    enum vendor vendor = chances[world_chance(world, sizeof chances / sizeof *chances)];
     struct text name = arena_print(&world->arena, "z%u.example", ++world->zone_number);
     snprintf(body, sizeof body, "{\"name\":\"%.*s\",\"provider\":\"%s\",\"credentials\":%s}", TEXT_ARGS(name),
-             is_callback ? "callback" : "rfc2136",
-             is_callback ? "{\"url\":\"https://hook.example/\",\"body\":\"{fqdn}|{type}|{value}\"}"
-                         : "{\"server\":\"192.0.2.53:53\"}");
+             vendors[vendor].provider, vendors[vendor].credentials);
     struct request *request = post(world, "domain_create", user_id, 0, "", body);
     request->kind = REQUEST_DOMAIN_CREATE;
-    request->domain = (struct shadow_domain){.user_id = user_id, .name = name, .is_callback = is_callback};
+    request->domain = (struct shadow_domain){.user_id = user_id, .name = name, .vendor = vendor};
     /* Others have been here before us, some under the very names that will be ours. */
     for (unsigned i = 0; i < 3; i++) {
         char full[DNS_NAME_SIZE];
         zone_add_foreign(&world->zone, dns_name_join(some_name(world), name, full), DNS_TXT,
-                         arena_print(&world->arena, "foreign %u", i));
+                         arena_print(&world->arena, "foreign %u", i), 60);
+    }
+    for (unsigned i = 0; i < 3 && (vendor == VENDOR_CLOUDFLARE || vendor == VENDOR_ALIDNS); i++) {
+        struct shadow_record record = {.name = some_name(world), .type = i < 2 ? DNS_TXT : DNS_A, .ttl = 60};
+        record.value = some_value(world, record.type);
+        make_by_hand(world, &request->domain, &record);
     }
 }
 
@@ -134,7 +166,7 @@ static void domain_change(struct world *world)
         request->domain.is_purged = at_provider;
         return;
     }
-    bool has_credentials = !domain->is_callback && world_percent(world, 30);
+    bool has_credentials = domain->vendor == VENDOR_RFC2136 && world_percent(world, 30);
     struct request *request = post(world, "domain_update", domain->user_id, domain->id, "",
                                    has_credentials           ? "{\"credentials\":{\"server\":\"192.0.2.53\"}}"
                                    : world_percent(world, 60) ? "{\"is_active\":true}"
@@ -205,6 +237,7 @@ static void record_make(struct world *world)
         used += snprintf(body + used, sizeof body - (size_t)used, ",\"value\":\"%.*s\"", TEXT_ARGS(record.value));
     }
     snprintf(body + used, sizeof body - (size_t)used, "}");
+    if (record.value.bytes > 0 && world_percent(world, 40)) make_by_hand(world, domain, &record);
     struct request *request = post(world, "dns_record_create", domain->user_id, domain->id, "", body);
     request->kind = REQUEST_RECORD_CREATE;
     request->record = record;
@@ -281,9 +314,20 @@ static void nic(struct world *world)
     request->record = *record;
 }
 
+/* A push that has a call out is called off. A removal is not: what it leaves would be its owner's wish. */
+static void push_end(struct world *world)
+{
+    const struct flight *flight = &world->flights[world_chance(world, world->flight_count)];
+    if (flight->is_push) post(world, "task_cancel_request", flight->user_id, flight->call.task_id, "", "");
+}
+
 void request_at_random(struct world *world)
 {
     unsigned what = (unsigned)world_chance(world, 100);
+    if (world->flight_count > 0 && world_percent(world, 4)) {
+        push_end(world);
+        return;
+    }
     if (what < 10 || world->domain_count == 0) {
         domain_make(world);
     } else if (what < 14) {

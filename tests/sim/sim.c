@@ -54,7 +54,8 @@ static void trouble_provider(void)
     /* Somebody changes at the provider what homeport wrote there. */
     const struct zone *zone = &world.zone;
     const struct zone_value *v = zone->count > 0 ? &zone->values[world_chance(&world, zone->count)] : NULL;
-    if (v != NULL && !v->is_gone) zone_meddle(&world.zone, v->name, v->type, v->type == DNS_A ? TEXT("198.51.100.99") : TEXT("2001:db8:99::9"));
+    if (v == NULL || v->is_gone) return;
+    zone_meddle(&world.zone, v->name, v->type, v->type == DNS_A ? TEXT("198.51.100.99") : TEXT("2001:db8:99::9"));
 }
 
 static void live(void)

@@ -10,6 +10,7 @@
 #include "ddns/dns_message.h"
 #include "oracle.h"
 #include "store/store_memory.h"
+#include "vendor.h"
 
 enum { SEED_BYTES_MAX = 64 << 20, MAILBOX_BYTES_MAX = 16 << 20 };
 static const uint64_t start_ms = 1772352551000, second_ms = 1000;
@@ -67,10 +68,29 @@ static void take_off(struct world *world, const struct outside_call *call)
     assert(copy != NULL);
     uint64_t sent_ms = world->now_ms + call->delay_ms;
     uint64_t apply_ms = sent_ms + world_chance(world, world_percent(world, 20) ? 4000 : 200);
-    world->flights[world->flight_count++] = (struct flight){
-        .call = *copy, .apply_ms = apply_ms, .answer_ms = apply_ms + world_chance(world, 100)};
+    struct flight flight = {.call = *copy, .apply_ms = apply_ms, .answer_ms = apply_ms + world_chance(world, 100)};
+    oracle_flight(world, &flight);
+    world->flights[world->flight_count++] = flight;
     world_trace(world, "  ask of task %llu, applied in %llu ms", (unsigned long long)call->task_id,
                 (unsigned long long)(apply_ms - world->now_ms));
+}
+
+static void apply_http(struct world *world, const struct outside_call *call, bool is_refusing, bool is_failing,
+                       struct outside_answer *answer)
+{
+    unsigned status = is_refusing ? 403 : is_failing ? 503 : 200;
+    bool is_hook = text_starts(call->url, TEXT("https://hook.example/"));
+    if (is_hook) {
+        if (status == 200 && !zone_told(&world->zone, call->body)) status = 400;
+    } else if (is_refusing) {
+        vendor_refuse(call, &world->arena, &status, &answer->body);
+    } else if (!is_failing) {
+        bool is_known = vendor_http(&world->zone, call, &status, &answer->body);
+        assert(is_known);
+    }
+    answer->status = status;
+    world_trace(world, "  %.*s %.*s %.*s -> %u %.*s", TEXT_ARGS(call->method), TEXT_ARGS(call->url), TEXT_ARGS(call->body),
+                status, TEXT_ARGS(answer->body));
 }
 
 /* The call reaches the other side, or does not; its answer comes back, or does not. */
@@ -90,8 +110,13 @@ static void apply(struct world *world, struct flight *flight)
         bool is_read = zone_dns(&world->zone, flight->call.body, rcode, &answer->body);
         assert(is_read);
     } else {
-        answer->status = is_refusing ? 403 : is_failing ? 503 : 200;
-        if (answer->status == 200 && !zone_told(&world->zone, flight->call.body)) answer->status = 400;
+        apply_http(world, &flight->call, is_refusing, is_failing, answer);
+        /* It has been done, but somebody on the way back says otherwise. */
+        if (is_unheard && world_percent(world, 50)) {
+            is_unheard = false;
+            answer->status = 502;
+            answer->body = TEXT("<html>bad gateway</html>");
+        }
     }
     if (is_lost || is_unheard) {
         answer->fault = FAULT_TIMEOUT;
@@ -258,6 +283,9 @@ void world_open(struct world *world, uint64_t seed, bool is_traced)
     config_init(&world->config);
     world->has_drift = world_percent(world, 30);
     if (!world->has_drift) world->config.ddns_drift_interval = 0;
+    world->config.ddns_cloudflare_endpoint = TEXT(CLOUDFLARE_URL);
+    world->config.ddns_alidns_endpoint = TEXT(ALIDNS_URL);
+    if (world_percent(world, 30)) world->config.ddns_mark = TEXT_NONE;
     secrets_derive(&world->secrets, root);
     zone_init(&world->zone, &world->arena);
     world->store = store_open_memory();

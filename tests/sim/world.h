@@ -17,15 +17,20 @@ enum { FLIGHTS_MAX = 256, SHADOWS_MAX = 512, REQUESTS_MAX = 8, USERS = 2, BROKEN
 struct flight {
     struct outside_call call; /* copied into the seed's arena */
     uint64_t apply_ms, answer_ms;
+    uint64_t user_id, lane_id, place; /* of its task */
+    bool is_push;
     bool is_applied;
     struct outside_answer answer;
 };
+
+enum vendor { VENDOR_RFC2136, VENDOR_CALLBACK, VENDOR_CLOUDFLARE, VENDOR_ALIDNS };
 
 /* What a user was told: the store must say the same. */
 struct shadow_domain {
     uint64_t id, user_id;
     struct text name;
-    bool is_callback, is_dead, is_purged;
+    enum vendor vendor;
+    bool is_dead, is_purged;
 };
 struct shadow_source {
     uint64_t id, user_id;

@@ -8,22 +8,13 @@
 void zone_init(struct zone *zone, struct arena *arena)
 {
     zone->arena = arena;
-    zone->count = zone->foreign_lost = 0;
+    zone->count = 0;
+    zone->foreign_lost = NULL;
 }
 
 static bool is_of(const struct zone_value *v, struct text name, enum dns_type type)
 {
     return !v->is_gone && v->type == type && dns_name_equal(v->name, name);
-}
-
-static struct zone_value *find(struct zone *zone, struct text name, enum dns_type type, uint16_t priority,
-                               struct text value)
-{
-    for (unsigned i = 0; i < zone->count; i++) {
-        struct zone_value *v = &zone->values[i];
-        if (is_of(v, name, type) && v->priority == priority && rdata_equal(type, v->value, value)) return v;
-    }
-    return NULL;
 }
 
 /* Priorities of types without one are noise. */
@@ -32,13 +23,24 @@ static uint16_t priority_of(enum dns_type type, uint16_t priority)
     return type == DNS_MX || type == DNS_SRV ? priority : 0;
 }
 
-bool zone_has(const struct zone *zone, struct text name, enum dns_type type, uint16_t priority, struct text value)
+struct zone_value *zone_find(struct zone *zone, struct text name, enum dns_type type, uint16_t priority,
+                             struct text value)
 {
-    return find((struct zone *)(uintptr_t)zone, name, type, priority_of(type, priority), value) != NULL;
+    priority = priority_of(type, priority);
+    for (unsigned i = 0; i < zone->count; i++) {
+        struct zone_value *v = &zone->values[i];
+        if (is_of(v, name, type) && v->priority == priority && rdata_equal(type, v->value, value)) return v;
+    }
+    return NULL;
 }
 
-static struct zone_value *add(struct zone *zone, struct text name, enum dns_type type, uint16_t priority,
-                              struct text value)
+bool zone_has(const struct zone *zone, struct text name, enum dns_type type, uint16_t priority, struct text value)
+{
+    return zone_find((struct zone *)(uintptr_t)zone, name, type, priority, value) != NULL;
+}
+
+struct zone_value *zone_new(struct zone *zone, struct text name, enum dns_type type, uint16_t priority,
+                            struct text value)
 {
     assert(zone->count < ZONE_VALUES_MAX);
     struct zone_value *v = &zone->values[zone->count++];
@@ -49,23 +51,25 @@ static struct zone_value *add(struct zone *zone, struct text name, enum dns_type
 
 void zone_add(struct zone *zone, struct text name, enum dns_type type, uint16_t priority, struct text value)
 {
-    struct zone_value *v = find(zone, name, type, priority_of(type, priority), value);
+    struct zone_value *v = zone_find(zone, name, type, priority, value);
     if (v != NULL) {
         v->is_excused = false; /* it is wanted again */
         return;
     }
-    add(zone, name, type, priority, value);
+    zone_new(zone, name, type, priority, value);
 }
 
-void zone_add_foreign(struct zone *zone, struct text name, enum dns_type type, struct text value)
+void zone_add_foreign(struct zone *zone, struct text name, enum dns_type type, struct text value, uint32_t ttl)
 {
-    add(zone, name, type, 0, value)->is_foreign = true;
+    struct zone_value *v = zone_new(zone, name, type, 0, value);
+    v->is_foreign = true;
+    v->ttl = ttl;
 }
 
-static void take_away(struct zone *zone, struct zone_value *v)
+void zone_take_away(struct zone *zone, struct zone_value *v)
 {
     v->is_gone = true;
-    if (v->is_foreign) zone->foreign_lost++;
+    if (v->is_foreign) zone->foreign_lost = v;
 }
 
 void zone_meddle(struct zone *zone, struct text name, enum dns_type type, struct text value)
@@ -73,8 +77,11 @@ void zone_meddle(struct zone *zone, struct text name, enum dns_type type, struct
     for (unsigned i = 0; i < zone->count; i++) {
         struct zone_value *v = &zone->values[i];
         if (!is_of(v, name, type) || v->is_foreign || v->is_told) continue;
-        v->is_gone = true;
-        if (type == DNS_A || type == DNS_AAAA) add(zone, name, type, 0, value)->is_excused = true;
+        bool is_address = type == DNS_A || type == DNS_AAAA, is_kept = v->has_id && is_address; /* under its id */
+        if (is_kept && zone_find(zone, name, type, 0, value) != NULL) return;
+        v->is_gone = !is_kept;
+        if (is_kept) v->value = value;
+        if (is_address) (is_kept ? v : zone_new(zone, name, type, 0, value))->is_excused = true;
         return;
     }
 }
@@ -84,39 +91,36 @@ void zone_meddle(struct zone *zone, struct text name, enum dns_type type, struct
 static void delete_set(struct zone *zone, struct text name, enum dns_type type)
 {
     for (unsigned i = 0; i < zone->count; i++) {
-        if (is_of(&zone->values[i], name, type)) take_away(zone, &zone->values[i]);
+        if (is_of(&zone->values[i], name, type)) zone_take_away(zone, &zone->values[i]);
     }
 }
 
-static void carry_out(struct zone *zone, const struct dns_message *m, const struct dns_rr *rr, bool is_refused)
+static void carry_out(struct zone *zone, const struct dns_message *m, const struct dns_rr *rr)
 {
     char shown[DNS_NAME_SHOWN_SIZE], room[RDATA_VALUE_SIZE];
     struct text value = TEXT_NONE, name = dns_name_show(rr->name, rr->name_bytes, shown);
     enum dns_type type = (enum dns_type)rr->type;
     uint16_t priority = 0;
     if (rr->class_of_record == DNS_CLASS_ANY) {
-        if (!is_refused) delete_set(zone, name, type);
+        delete_set(zone, name, type);
         return;
     }
     bool is_value = dns_rr_value(m, rr, &priority, room, sizeof room, &value);
     assert(is_value);
-    struct zone_value *v = find(zone, name, type, priority_of(type, priority), value);
-    if (rr->class_of_record == DNS_CLASS_NONE) {
-        if (v != NULL && is_refused) v->is_excused = true;
-        if (v != NULL && !is_refused) take_away(zone, v);
-    } else if (!is_refused) {
+    if (rr->class_of_record != DNS_CLASS_NONE) {
         zone_add(zone, name, type, priority, value);
+        return;
     }
+    struct zone_value *v = zone_find(zone, name, type, priority, value);
+    if (v != NULL) zone_take_away(zone, v);
 }
 
-static void update(struct zone *zone, const struct dns_message *m, bool is_refused)
+static void update(struct zone *zone, const struct dns_message *m)
 {
     struct dns_cursor cursor;
     struct dns_rr rr;
-    /* A refused update excuses what stays only when it is a removal: a push comes again when asked to. */
-    if (is_refused && m->counts[DNS_AUTHORITY] != 1) return;
     dns_rrs_begin(m, DNS_AUTHORITY, &cursor);
-    while (dns_rr_next(&cursor, &rr)) carry_out(zone, m, &rr, is_refused);
+    while (dns_rr_next(&cursor, &rr)) carry_out(zone, m, &rr);
     assert(!cursor.is_malformed);
 }
 
@@ -176,9 +180,7 @@ bool zone_dns(struct zone *zone, struct text message, unsigned rcode, struct tex
 {
     struct dns_message m;
     if (!dns_message_read((const uint8_t *)message.data, message.bytes, &m)) return false;
-    if (m.opcode == DNS_OPCODE_UPDATE && (rcode == DNS_RCODE_OK || rcode == DNS_RCODE_REFUSED)) {
-        update(zone, &m, rcode == DNS_RCODE_REFUSED);
-    }
+    if (m.opcode == DNS_OPCODE_UPDATE && rcode == DNS_RCODE_OK) update(zone, &m);
     *answer = answer_to(zone, &m, rcode);
     return true;
 }
@@ -191,6 +193,6 @@ bool zone_told(struct zone *zone, struct text body)
     rest = decoded;
     struct text name = text_cut(&rest, '|'), type_name = text_cut(&rest, '|');
     if (rest.data == NULL || !dns_type_from_name(type_name, &type)) return false;
-    if (!zone_has(zone, name, type, 0, rest)) add(zone, name, type, 0, rest)->is_told = true;
+    if (!zone_has(zone, name, type, 0, rest)) zone_new(zone, name, type, 0, rest)->is_told = true;
     return true;
 }

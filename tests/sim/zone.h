@@ -13,10 +13,13 @@ struct zone_value {
     struct text name; /* full */
     enum dns_type type;
     struct text value;
+    struct text remark; /* at providers with ids */
     uint16_t priority;
+    uint32_t ttl;     /* the same */
+    bool has_id;      /* is at such a provider */
     bool is_foreign;  /* somebody else's: homeport may never take it away */
     bool is_told;     /* by a callback: nothing there can be removed */
-    bool is_excused;  /* its removal was refused for good, and homeport had to leave it */
+    bool is_excused;  /* somebody has put it in the place of homeport's, which need not know what it was */
     bool is_gone;
 };
 
@@ -24,12 +27,18 @@ struct zone {
     struct arena *arena; /* of the seed */
     struct zone_value values[ZONE_VALUES_MAX];
     unsigned count;
-    unsigned foreign_lost; /* foreign values that were taken away */
+    const struct zone_value *foreign_lost; /* a foreign value that was taken away or written over; NULL: none */
 };
 
 void zone_init(struct zone *zone, struct arena *arena);
 void zone_add(struct zone *zone, struct text name, enum dns_type type, uint16_t priority, struct text value);
-void zone_add_foreign(struct zone *zone, struct text name, enum dns_type type, struct text value);
+void zone_add_foreign(struct zone *zone, struct text name, enum dns_type type, struct text value, uint32_t ttl);
+/* NULL when there is none such. Priorities of types without one do not count. */
+struct zone_value *zone_find(struct zone *zone, struct text name, enum dns_type type, uint16_t priority,
+                             struct text value);
+struct zone_value *zone_new(struct zone *zone, struct text name, enum dns_type type, uint16_t priority,
+                            struct text value);
+void zone_take_away(struct zone *zone, struct zone_value *v);
 /* Somebody changes what homeport wrote: the first value under the name is another now. */
 void zone_meddle(struct zone *zone, struct text name, enum dns_type type, struct text value);
 bool zone_has(const struct zone *zone, struct text name, enum dns_type type, uint16_t priority, struct text value);

@@ -358,6 +358,7 @@ static void test_siblings(void)
     listed(&p, LIST("1", RECORD("50", "192.0.2.50")));
     CHECK(play_is_ended(&p, CLASS_UNCHANGED) && p.verdict.provider_id.bytes == 0);
     p.job.provider_id = TEXT("5");
+    p.job.is_ours = true;
     listed(&p, LIST("2", RECORD("5", "192.0.2.1") "," RECORD("50", "192.0.2.50")));
     check_delete(&p, "5");
     play_answer(&p, 200, WRITTEN("5"));

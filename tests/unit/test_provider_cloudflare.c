@@ -339,6 +339,7 @@ static void test_siblings(void)
 
     /* Our stale record goes when a record made by hand already has the value. */
     p.job.provider_id = TEXT("r4");
+    p.job.is_ours = true;
     listed(&p, LIST(RECORD("r4", "192.0.2.1") "," RECORD("r5", "192.0.2.2") "," RECORD(
                    "r50", "192.0.2.50")));
     CHECK(play_is_sent(&p, "DELETE", RECORDS_URL "/r4"));
