@@ -5,10 +5,6 @@
 #include "task/task.h"
 
 enum { ROWS_MAX = 2 * KEY_RING_MAX };
-/* Lanes of tasks that belong to no thing have small numbers; 1 is the sweep's. */
-static const uint64_t rotate_lane = 2;
-/* A device's access token lives that long, whatever the settings say of the others. */
-static const uint64_t device_ttl_s = 7 * 86400;
 
 /* ---- rows ----------------------------------------------------------------------------------------- */
 
@@ -101,7 +97,7 @@ enum err signing_key_now(struct step *s, struct signing_key *key)
 /* From now on, how long a token lives that was made just now. */
 static uint64_t longest_life_ms(const struct config *config)
 {
-    uint64_t longest_s = device_ttl_s;
+    uint64_t longest_s = config->auth_device_ttl;
     if (config->auth_access_ttl > longest_s) longest_s = config->auth_access_ttl;
     if (config->auth_refresh_ttl > longest_s) longest_s = config->auth_refresh_ttl;
     return longest_s * 1000;
@@ -170,7 +166,7 @@ static bool schedule_find(struct step *s, struct task *task)
 {
     struct walk walk;
     uint64_t id;
-    walk_begin_ordered(&walk, &s->read, &task_by_lane, &(struct task){.waiting_lane = rotate_lane});
+    walk_begin_ordered(&walk, &s->read, &task_by_lane, &(struct task){.waiting_lane = LANE_KEYS});
     bool has_one = walk_next(&walk, &id) && task_get(&s->read, id, task) == OK;
     walk_end(&walk);
     return has_one;
@@ -178,7 +174,7 @@ static bool schedule_find(struct step *s, struct task *task)
 
 static bool is_rotating(struct step *s)
 {
-    const struct task like = {.running_lane = rotate_lane};
+    const struct task like = {.running_lane = LANE_KEYS};
     return record_count(&s->read, &task_by_running, &like) > 0;
 }
 
@@ -199,7 +195,7 @@ enum err token_keys_start(struct step *s)
     if (is_there && !is_wanted) task_cancel(s, &task);
     if (is_there && is_wanted && task.run_at != due_ms) task_due(s, &task, due_ms);
     if (is_there || !is_wanted) return OK;
-    task = (struct task){.kind = task_kind_key_rotate, .lane_id = rotate_lane};
+    task = (struct task){.kind = task_kind_key_rotate, .lane_id = LANE_KEYS};
     task_new(s, &task, due_ms);
     return OK;
 }

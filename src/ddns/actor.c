@@ -6,7 +6,7 @@
 #include "ddns/ddns.h"
 
 enum { INTERFACE_ADDRESSES_MAX = 512, SWEEP_MAX = 500 };
-static const uint64_t sweep_interval_ms = 600000, sweep_lane = 1, day_ms = 86400000;
+static const uint64_t sweep_interval_ms = 600000, day_ms = 86400000;
 
 struct ddns {
     struct probes *probes;
@@ -43,13 +43,13 @@ enum err ddns_start(struct ddns *self, struct step *step)
     uint64_t id;
     (void)self;
     walk_begin_ordered(&walk, &step->read, &task_by_lane,
-                       &(struct task){.waiting_lane = sweep_lane});
+                       &(struct task){.waiting_lane = LANE_SWEEP});
     bool is_waiting = walk_next(&walk, &id);
     walk_end(&walk);
     bool is_running =
-        record_count(&step->read, &task_by_running, &(struct task){.running_lane = sweep_lane}) > 0;
+        record_count(&step->read, &task_by_running, &(struct task){.running_lane = LANE_SWEEP}) > 0;
     if (is_waiting || is_running) return OK;
-    struct task task = {.kind = task_kind_sweep, .lane_id = sweep_lane};
+    struct task task = {.kind = task_kind_sweep, .lane_id = LANE_SWEEP};
     task_new(step, &task, step->now_ms + sweep_interval_ms);
     return OK;
 }

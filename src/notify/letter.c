@@ -21,7 +21,7 @@ enum {
     PHONE_DIGITS_MOST = 15
 };
 /* Lanes are ids of domains and sources elsewhere, which are Snowflakes, and 1 is the sweep. */
-static const uint64_t lane_of_channel[] = {[letter_channel_mail] = 2, [letter_channel_sms] = 3};
+static const uint64_t lane_of_channel[] = {[letter_channel_mail] = LANE_MAIL, [letter_channel_sms] = LANE_SMS};
 static const uint64_t throttled_wait_ms = 30000, throttled_wait_most_ms = 3600000;
 
 /* Who waits, and how far the tries have come. */

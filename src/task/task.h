@@ -16,6 +16,9 @@
 
 #include "core/step.h"
 
+/* Lanes of work that belongs to no thing with an id; such ids are far greater. */
+enum { LANE_SWEEP = 1, LANE_KEYS, LANE_MAIL, LANE_SMS };
+
 /* Every kind's start: called with the task already marked processing and put. */
 #define CHOICE(...)
 #define OPTION(choice, word, number, sentence) TASK_RUN_##choice(word)
