@@ -229,7 +229,8 @@ unsigned oracle_open_tasks(const struct world *world)
     walk_begin_all(&walk, &reader, &task_type, 0, false);
     while (walk_next(&walk, &id)) {
         bool is_read = task_get(&reader, id, &task) == OK;
-        bool is_for_ever = task.kind == task_kind_sweep || task.kind == task_kind_dns_check;
+        bool is_for_ever = task.kind == task_kind_sweep || task.kind == task_kind_dns_check ||
+                           task.kind == task_kind_key_rotate;
         count += is_read && task_is_open(&task) && !is_for_ever;
     }
     walk_end(&walk);
