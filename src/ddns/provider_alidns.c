@@ -2,6 +2,7 @@
  * parameters in the query and no body.
  *
  *   PUSH    list ─► add ─► remark          nothing of ours there; the remark is the ownership mark
+ *               ├─► remark                 so already, by a write whose answer was lost before the remark
  *               ├─► change                 ours, with another value or TTL
  *               ├─► drop                   ours is stale and another record has the value
  *               └─► finished               so already

@@ -98,6 +98,22 @@ static bool is_to_be_left(const struct dns_job *job, const struct provider_recor
     return !type_is_set(job->type) && !same->is_disabled && !is_written_by_us(job, same);
 }
 
+/* Another record than our own has the value: ours goes, if we wrote it. */
+static struct provider_plan plan_same(const struct dns_job *job, const struct provider_record *own,
+                                      const struct provider_record *same)
+{
+    struct provider_plan plan = {.act = PLAN_KEEP, .is_ours = is_written_by_us(job, same)};
+    if (!is_to_be_left(job, same)) {
+        plan.record = same;
+        plan.id_after = same->found.provider_id;
+    }
+    if (own != NULL && job->is_ours) {
+        plan.act = PLAN_DROP_STALE;
+        plan.record = own;
+    }
+    return plan;
+}
+
 /* None of the records is known as ours. */
 static struct provider_plan plan_unknown(const struct dns_job *job,
                                          const struct provider_record *records,
@@ -177,16 +193,7 @@ struct provider_plan provider_plan_push(const struct dns_job *job, struct text i
     }
     const struct provider_record *same =
         find_value(job, false, job->value, job->priority, records, record_count);
-    if (same != NULL && own != NULL) {
-        return (struct provider_plan){
-            .act = job->is_ours ? PLAN_DROP_STALE : PLAN_KEEP,
-            .record = job->is_ours ? own : same,
-            .id_after = is_to_be_left(job, same) ? TEXT_NONE : same->found.provider_id,
-            .is_ours = is_written_by_us(job, same)};
-    }
-    if (same != NULL && is_to_be_left(job, same)) {
-        return (struct provider_plan){.act = PLAN_KEEP, .record = same};
-    }
+    if (same != NULL && (own != NULL || is_to_be_left(job, same))) return plan_same(job, own, same);
     if (own == NULL) own = same;
     if (own == NULL && is_left) return (struct provider_plan){.act = PLAN_ADD};
     if (own == NULL) {

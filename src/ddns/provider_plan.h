@@ -48,9 +48,10 @@ enum plan_act {
 
 struct provider_plan {
     enum plan_act act;
-    const struct provider_record *record;
+    const struct provider_record *record; /* NULL with KEEP: as with an empty id_after */
     struct text
-        id_after; /* KEEP and DROP_STALE: our record's id then; empty: a sibling's has the value */
+        id_after; /* KEEP and DROP_STALE: our record's id then; empty: a sibling's has the value, or one that is left
+                     to somebody else, TTL and all */
     bool must_wait; /* DROP_STALE: as PLAN_WAIT once that is done */
     bool is_ours;   /* what has our value already, or has it after the drop, was written by us */
     bool is_same;   /* CHANGE: not of the value */

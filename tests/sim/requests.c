@@ -117,6 +117,13 @@ static void make_by_hand(struct world *world, const struct shadow_domain *domain
 
 /* ---- domains -------------------------------------------------------------------------------------- */
 
+static const struct { const char *provider, *credentials; } vendors[] = {
+    [VENDOR_RFC2136] = {"rfc2136", "{\"server\":\"192.0.2.53:53\"}"},
+    [VENDOR_CALLBACK] = {"callback", "{\"url\":\"https://hook.example/\",\"body\":\"{fqdn}|{type}|{value}\"}"},
+    [VENDOR_CLOUDFLARE] = {"cloudflare", "{\"api_token\":\"token\"}"},
+    [VENDOR_ALIDNS] = {"alidns", "{\"access_key_id\":\"id\",\"access_key_secret\":\"secret\"}"},
+};
+
 static void domain_make(struct world *world)
 {
     char body[BODY_SIZE];
@@ -124,12 +131,6 @@ static void domain_make(struct world *world)
     for (unsigned i = 0; i < world->domain_count; i++) live += !world->domains[i].is_dead;
     if (live >= DOMAINS_LIVE_MAX) return;
     uint64_t user_id = world->user_ids[world_chance(world, USERS)];
-    static const struct { const char *provider, *credentials; } vendors[] = {
-        [VENDOR_RFC2136] = {"rfc2136", "{\"server\":\"192.0.2.53:53\"}"},
-        [VENDOR_CALLBACK] = {"callback", "{\"url\":\"https://hook.example/\",\"body\":\"{fqdn}|{type}|{value}\"}"},
-        [VENDOR_CLOUDFLARE] = {"cloudflare", "{\"api_token\":\"token\"}"},
-        [VENDOR_ALIDNS] = {"alidns", "{\"access_key_id\":\"id\",\"access_key_secret\":\"secret\"}"},
-    };
     static const enum vendor chances[] = {VENDOR_RFC2136, VENDOR_RFC2136, VENDOR_RFC2136, VENDOR_CALLBACK,
                                           VENDOR_CLOUDFLARE, VENDOR_CLOUDFLARE, VENDOR_CLOUDFLARE, VENDOR_ALIDNS,
                                           VENDOR_ALIDNS};
@@ -166,9 +167,11 @@ static void domain_change(struct world *world)
         request->domain.is_purged = at_provider;
         return;
     }
-    bool has_credentials = domain->vendor == VENDOR_RFC2136 && world_percent(world, 30);
+    char body[BODY_SIZE];
+    bool has_credentials = domain->vendor != VENDOR_CALLBACK && world_percent(world, 30);
+    snprintf(body, sizeof body, "{\"credentials\":%s}", vendors[domain->vendor].credentials);
     struct request *request = post(world, "domain_update", domain->user_id, domain->id, "",
-                                   has_credentials           ? "{\"credentials\":{\"server\":\"192.0.2.53\"}}"
+                                   has_credentials            ? body
                                    : world_percent(world, 60) ? "{\"is_active\":true}"
                                                               : "{\"is_active\":false}");
     request->kind = REQUEST_DOMAIN_UPDATE;
