@@ -149,8 +149,8 @@ enum err letter_send(struct step *step, const struct letter_ask *ask)
     letter.secrets = seal(step, letter.id, ask);
     if (!is_sms) letter.message_id = new_message_id(step, letter.id);
     struct letter_memo memo = memo_of(step, ask);
+    /* The task is the program's, not the user's: its errors name servers and settings. */
     struct task task = {.kind = task_kind_letter_send,
-                        .user_id = ask->user_id,
                         .target_id = letter.id,
                         .lane_id = lane_id,
                         .args = arena_text(step->arena, (struct text){(const char *)&memo, sizeof memo})};

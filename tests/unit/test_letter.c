@@ -521,7 +521,7 @@ static void test_cancelled(void)
     leave();
     struct call *call = arena_new(&inbox.arena, struct call);
     *call = (struct call){.route = route_named(TEXT("task_cancel_request")), .exchange = 78,
-                          .id = got.call.task_id, .caller = {.user_id = 5, .role = role_user}};
+                          .id = got.call.task_id, .caller = {.user_id = 5, .role = role_operator}};
     CHECK(mailbox_add_own(&inbox, MESSAGE_request, call));
     CHECK(turn() == OK);
     CHECK(got.answers == 2);
