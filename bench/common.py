@@ -114,7 +114,7 @@ def wake_ups(pid):
 class Homeport:
     """A homeport on a port of its own, by default with an empty data folder."""
 
-    def __init__(self, program="homeport", data=None, cpu=SERVER_CPU, **settings):
+    def __init__(self, program="homeport", data=None, cpu=SERVER_CPU, under=(), **settings):
         SCRATCH.mkdir(parents=True, exist_ok=True)
         self.is_ours = data is None
         self.data = data or Path(tempfile.mkdtemp(prefix="data-", dir=SCRATCH))
@@ -125,7 +125,7 @@ class Homeport:
         env.update({"HOMEPORT_" + key.upper(): str(value) for key, value in settings.items()})
         began = time.perf_counter()
         with open(self.log, "wb") as log:
-            self.process = launch([binary(program), "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}"],
+            self.process = launch([*under, binary(program), "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}"],
                                   cpu, env, log)
         self.pid, self.token, self.local = self.process.pid, None, threading.local()
         self.ready_ms = (self.await_ready() - began) * 1000
@@ -247,9 +247,9 @@ class Homeport:
 class Bare:
     """bench/bare.c, with answers of a given size."""
 
-    def __init__(self, body_bytes):
-        self.process = subprocess.Popen(["taskset", "-c", str(SERVER_CPU), str(binary("homeport-bare")), "--bytes",
-                                         str(body_bytes)], stdout=subprocess.PIPE, text=True)
+    def __init__(self, body_bytes, under=()):
+        self.process = subprocess.Popen(["taskset", "-c", str(SERVER_CPU), *map(str, under), str(binary("homeport-bare")),
+                                         "--bytes", str(body_bytes)], stdout=subprocess.PIPE, text=True)
         running.append(self.process)
         self.pid, self.port, self.token = self.process.pid, int(self.process.stdout.readline()), None
 
@@ -367,6 +367,42 @@ def sync_rate(seconds=1.0):
     finally:
         os.close(fd)
         path.unlink()
+
+
+# --- instructions --------------------------------------------------------------------
+
+def callgrind(out):
+    """What to start a server under; `out` is the beginning of its files' names."""
+    if not shutil.which("callgrind_control"):
+        sys.exit("bench: valgrind is missing: apt-get install valgrind")
+    return ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
+
+
+def instructions(server, out, request, rounds=100):
+    """Instructions in user space for one request, the kernel's left out: `rounds` times a request on each of the
+    connections. request(number) gives the bytes to send. The counts by function stay in out.1, out.2 ..."""
+    def control(what):
+        subprocess.run(["callgrind_control", what, str(server.pid)], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+
+    def drive(count, number):
+        for _ in range(count):
+            for s in sockets:
+                s.sendall(request(number))
+                number += 1
+            for s in sockets:
+                if b" 20" not in s.recv(65536)[:15]:
+                    raise SystemExit("bench: a request was refused")
+
+    sockets = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(CONNECTIONS)]
+    drive(3, 0)
+    control("--zero")
+    drive(rounds, 3 * CONNECTIONS)
+    control("--dump")
+    for s in sockets:
+        s.close()
+    newest = max(Path(out).parent.glob(Path(out).name + ".*"), key=lambda p: p.stat().st_mtime_ns)
+    return int(re.search(r"^totals: (\d+)", newest.read_text(), re.M).group(1)) / (rounds * CONNECTIONS)
 
 
 # --- figures -------------------------------------------------------------------------

@@ -403,7 +403,9 @@ static const llhttp_settings_t parser_settings = {
 void http_parser_init(struct http_parser *p, const struct http_settings *settings,
                       const struct http_handlers *handlers)
 {
-    *p = (struct http_parser){.settings = settings, .handlers = handlers};
+    memset(p, 0, offsetof(struct http_parser, fields));
+    p->settings = settings;
+    p->handlers = handlers;
     llhttp_init(&p->llhttp, HTTP_REQUEST, &parser_settings);
     p->llhttp.data = p;
 }

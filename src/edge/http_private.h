@@ -46,7 +46,7 @@ struct http_parser {
     char *base;          /* the request's first byte; good only within http_parse() */
     char *forwarded_for; /* on the heap, only when several X-Forwarded-For fields were joined */
     size_t forwarded_for_bytes;
-    struct http_span target, authority, path, query, name, value, fields[HTTP_FIELD_COUNT];
+    struct http_span target, authority, path, query, name, value;
     uint32_t fields_seen; /* a bit for each enum http_field */
     uint32_t field_count; /* known or not, trailers too */
     uint32_t extra_bytes; /* of trailers and chunk extensions */
@@ -59,6 +59,8 @@ struct http_parser {
     bool is_after_cr; /* of a blank line in front of the request */
     bool is_keep_alive;
     bool wants_continue; /* the client waits for 100 Continue; whoever sends it clears this */
+    /* Good where fields_seen says so, and last: a new request need not clear it. */
+    struct http_span fields[HTTP_FIELD_COUNT];
 };
 
 enum http_progress { HTTP_MORE, HTTP_COMPLETE, HTTP_REFUSED };

@@ -50,6 +50,7 @@ struct serve {
     uv_signal_t signals[3];
     struct store_txn *snapshot; /* of this turn of the loop, taken at its first read */
     uint64_t snapshot_ms;       /* when */
+    uint64_t answered_us;       /* when this turn's last read was answered; 0: none yet */
     struct arena arena;         /* of the request being looked at */
     struct reply reply;         /* the same */
     struct pending *pending;
