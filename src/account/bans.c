@@ -121,7 +121,11 @@ enum err ban_note_failure(struct step *s, struct text ip, enum err usual)
     const struct config *config = s->config;
     struct failures *failures = &core_account(s->core)->failures;
     core_figures(s->core)->sign_ins_failed++;
-    if (!config->limits_enabled || !ip_parse(ip, &address)) return usual;
+    if (!ip_parse(ip, &address)) return usual;
+    if (!config->limits_enabled) { /* the captcha goes by the count as well */
+        failures_add(failures, ip, config->limits_login_window * 1000, s->now_ms);
+        return usual;
+    }
     /* Several may have been under way when the ban was made. */
     bool is_stored = ban_stored(&s->read, &address, &ban) == OK;
     if (is_stored && is_in_effect(&ban, s->now_ms)) return ERR_BANNED;

@@ -7,6 +7,7 @@
  * Somebody who can is always left: the last active super_admin stays what it is. A closed account is a
  * switched-off one without sessions and keys; its record, and all that points to it, stays. */
 #include "account/account.h"
+#include "account/mfa.h"
 #include "account/session.h"
 #include "account/user_search.h"
 #include "core/listing.h"
@@ -123,6 +124,22 @@ static enum err super_is_left(struct step *s, const struct call *call, const str
 
 /* ---- changing ------------------------------------------------------------------------------------- */
 
+/* Who lost telephone and recovery codes is helped by somebody who may touch the account, signed in as himself. */
+static enum err mfa_update(struct step *s, const struct call *call, const struct user *before,
+                           struct user *user, struct reply *reply)
+{
+    struct field_errors errors = {.arena = s->arena};
+    if (user->mfa_enabled == before->mfa_enabled) return OK;
+    if (call->caller.session_id == 0) return ERR_FORBIDDEN;
+    if (user->mfa_enabled) {
+        field_errors_add(&errors, TEXT("mfa_enabled"), TEXT("is switched on by its owner alone"));
+        reply_error(reply, ERR_INVALID, &errors, call->request_id);
+        return ERR_INVALID;
+    }
+    mfa_forget(user);
+    return OK;
+}
+
 enum err user_update(struct step *s, const struct call *call, struct reply *reply)
 {
     struct user before;
@@ -134,6 +151,7 @@ enum err user_update(struct step *s, const struct call *call, struct reply *repl
     if (user.role != before.role && !may_move(&call->caller, before.role, user.role))
         return ERR_FORBIDDEN;
     e = super_is_left(s, call, &before, &user, reply);
+    if (e == OK) e = mfa_update(s, call, &before, &user, reply);
     if (e != OK) return e;
     if (account_is_taken(&s->read, &user, user.id)) return ERR_TAKEN;
 

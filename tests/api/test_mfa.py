@@ -154,6 +154,18 @@ def test_roles_that_must_have_one(homeport):
     h.user("plain").get("/api/v1/domains")
 
 
+def test_an_administrator_switches_a_lost_one_off(server, admin, user):
+    """Who lost everything is helped by an administrator, signed in; nobody else can switch one on for him."""
+    name, _, _ = enrolled(user)
+    path = f"/api/v1/users/{user.get(ME).data['id']}"
+    key = server.client(key=api_key(admin, "write", "read")["key"])
+    key.patch(path, {"mfa_enabled": False}, expect=403)
+    admin.patch(path, {"mfa_enabled": False})
+    login(server, name)
+    assert "mfa_enabled" in admin.patch(path, {"mfa_enabled": True}, expect=422).fields
+    assert any(e["action"] == "update" and "mfa_enabled" in str(e) for e in admin.get("/api/v1/audit").data["items"])
+
+
 def test_required_roles_are_checked_at_the_start(homeport):
     """A word that is no role stops the start and names what is allowed."""
     h = homeport(settings={"auth.mfa_required_roles": "admin, boss"}, start=False)
