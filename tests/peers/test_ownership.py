@@ -2,7 +2,7 @@
 import pytest
 
 from conftest import HASTE
-from lib.ddns import DOMAINS, domain, get_record, record, synced, wait_record
+from lib.ddns import DOMAINS, SOURCES, domain, get_record, record, source, synced, wait_record
 from lib.fake_alidns import KEY_ID, KEY_SECRET
 from lib.fake_cloudflare import TOKEN
 from lib.fake_dns import FakeDns
@@ -189,6 +189,25 @@ def test_two_records_swap_their_values(api, at, zone):
     removals_done(api)
     assert at.values() == [VALUE]
     delete(api, b)
+    removals_done(api)
+    assert at.values() == []
+
+
+@pytest.mark.parametrize("mover", [0, 1])
+def test_one_record_serves_two_uplinks(api, at, zone, mover):
+    """Two uplinks of one name have the same address for a while: whichever moves on, the other's value stays, and nothing in the end."""
+    sources = [source(api, "pushed", name=f"line {i}", value=v) for i, v in enumerate((VALUE, OTHER))]
+    rs = [record(api, zone, dynamic=True, source_id=s["id"]) for s in sources]
+    synced(api, rs[0], VALUE, timeout=30), synced(api, rs[1], OTHER, timeout=30)
+    api.patch(f"{SOURCES}/{sources[1]['id']}", {"value": VALUE})
+    synced(api, rs[1], VALUE, timeout=30)
+    wait_until(lambda: at.values() == [VALUE], 10, "one record")
+    api.patch(f"{SOURCES}/{sources[mover]['id']}", {"value": "5.6.7.10"})
+    synced(api, rs[mover], "5.6.7.10", timeout=30)
+    removals_done(api)
+    assert at.values() == ["5.6.7.10", VALUE]
+    for r in rs:
+        delete(api, r)
     removals_done(api)
     assert at.values() == []
 
