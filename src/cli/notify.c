@@ -57,7 +57,8 @@ static bool send_letter(struct attempt *attempt)
         .recipient = call.recipient,
         .is_plain = call.is_plain,
     };
-    return !arena_overflowed(&attempt->arena) && fetch_start(attempt->fetcher, 0, &http, on_ended, attempt);
+    return !arena_overflowed(&attempt->arena) &&
+           fetch_start(attempt->fetcher, 0, &http, on_ended, attempt);
 }
 
 static bool run(struct attempt *attempt)
@@ -68,10 +69,10 @@ static bool run(struct attempt *attempt)
                   text_to_zero_ended(config->net_ca_file, ca_file, sizeof ca_file);
     attempt->has_ended = false;
     if (uv_loop_init(&attempt->loop) != 0) return false;
-    attempt->fetcher = fetcher_open(&attempt->loop,
-                                    &(struct fetch_settings){.ca_file = has_ca ? ca_file : NULL,
-                                                             .calls_max = 1,
-                                                             .user_agent = "homeport/" HOMEPORT_VERSION});
+    attempt->fetcher = fetcher_open(
+        &attempt->loop, &(struct fetch_settings){.ca_file = has_ca ? ca_file : NULL,
+                                                 .calls_max = 1,
+                                                 .user_agent = "homeport/" HOMEPORT_VERSION});
     bool is_started = attempt->fetcher != NULL && send_letter(attempt);
     if (!is_started && attempt->fetcher != NULL) fetcher_close(attempt->fetcher);
     uv_run(&attempt->loop, UV_RUN_DEFAULT);
@@ -79,7 +80,8 @@ static bool run(struct attempt *attempt)
     return attempt->has_ended;
 }
 
-static struct letter test_letter(const struct config *config, struct text to, enum letter_channel kind, struct arena *arena)
+static struct letter test_letter(const struct config *config, struct text to,
+                                 enum letter_channel kind, struct arena *arena)
 {
     uint32_t chance[2];
     randombytes_buf(chance, sizeof chance);
@@ -88,15 +90,16 @@ static struct letter test_letter(const struct config *config, struct text to, en
                            .recipient = to,
                            .language = config->notify_language,
                            .minutes = 5,
-                           .message_id = arena_print(arena, "test.%08x%08x@homeport.invalid", (unsigned)chance[0],
-                                                     (unsigned)chance[1])};
+                           .message_id = arena_print(arena, "test.%08x%08x@homeport.invalid",
+                                                     (unsigned)chance[0], (unsigned)chance[1])};
 }
 
 static int try_out(struct attempt *attempt)
 {
     char shown[SHOWN_BYTES];
     if (!run(attempt)) return cli_fail("not enough memory");
-    if (attempt->verdict.class == CLASS_CLOCK && attempt->verdict.date_ms != 0 && !attempt->verdict.is_unknown) {
+    if (attempt->verdict.class == CLASS_CLOCK && attempt->verdict.date_ms != 0 &&
+        !attempt->verdict.is_unknown) {
         printf("The other side says that this machine's clock is wrong; once more with its time\n");
         attempt->job.clock_offset_ms = (int64_t)(attempt->verdict.date_ms - attempt->job.now_ms);
         randombytes_buf(attempt->job.nonce, sizeof attempt->job.nonce);
@@ -106,7 +109,8 @@ static int try_out(struct attempt *attempt)
     if (attempt->verdict.is_unknown)
         return cli_fail("it is not known whether the letter was sent: %.*s", TEXT_ARGS(detail));
     if (attempt->verdict.class != CLASS_OK) return cli_fail("not sent: %.*s", TEXT_ARGS(detail));
-    printf("sent: %.*s took it and said: %.*s\n", TEXT_ARGS(attempt->channel->name), TEXT_ARGS(detail));
+    printf("sent: %.*s took it and said: %.*s\n", TEXT_ARGS(attempt->channel->name),
+           TEXT_ARGS(detail));
     return 0;
 }
 
@@ -126,14 +130,17 @@ int command_notify_test(const struct cli *cli)
     }
     struct attempt attempt = {.channel = channel_of(&home.config, kind)};
     arena_init(&attempt.arena, TRY_BYTES_MAX);
-    attempt.job = (struct letter_job){.config = &home.config, .arena = &attempt.arena, .now_ms = serve_now_ms()};
+    attempt.job = (struct letter_job){
+        .config = &home.config, .arena = &attempt.arena, .now_ms = serve_now_ms()};
     attempt.job.letter = test_letter(&home.config, to, kind, &attempt.arena);
     if (is_phone) attempt.job.code = TEXT("123456");
     randombytes_buf(attempt.job.nonce, sizeof attempt.job.nonce);
     if (attempt.channel == NULL) {
-        cli_fail(is_phone ? "SMS is not set up: sms.access_key_id, sms.access_key_secret, sms.sign_name and "
-                            "sms.template_code are needed"
-                          : "mail is not set up: smtp.url and smtp.from are needed (or those of directmail)");
+        cli_fail(
+            is_phone
+                ? "SMS is not set up: sms.access_key_id, sms.access_key_secret, sms.sign_name and "
+                  "sms.template_code are needed"
+                : "mail is not set up: smtp.url and smtp.from are needed (or those of directmail)");
     } else {
         exit_code = try_out(&attempt);
     }

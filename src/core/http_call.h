@@ -21,7 +21,7 @@ struct http_call {
     /* Or a mail by SMTP. Then url is smtp://host:587 (STARTTLS must succeed) or smtps://host:465, body is the
      * whole message with CR LF, of the above timeout_ms and answer_bytes_max count, and these: */
     bool is_mail;
-    struct text user, password; /* AUTH; without a user there is none */
+    struct text user, password;    /* AUTH; without a user there is none */
     struct text sender, recipient; /* bare addresses */
     bool is_plain; /* smtp:// without STARTTLS: only to an address that is loopback */
 };
@@ -36,16 +36,17 @@ enum call_fault {
     FAULT_CUT,      /* the connection ended or broke in the middle of the answer */
     FAULT_TOO_LONG, /* the answer is longer than the caller takes */
     FAULT_ADDRESS,  /* the address is one that guarded calls may not reach */
-    FAULT_URL,      /* malformed URL or a scheme other than http and https (smtp and smtps for mail) */
-    FAULT_UNSAFE,   /* mail: no STARTTLS, or a certificate that does not hold; later will be the same */
-    FAULT_REFUSED,  /* mail: the server said no, see status */
+    FAULT_URL, /* malformed URL or a scheme other than http and https (smtp and smtps for mail) */
+    FAULT_UNSAFE, /* mail: no STARTTLS, or a certificate that does not hold; later will be the same */
+    FAULT_REFUSED, /* mail: the server said no, see status */
     FAULT_OTHER
 };
 
 struct http_result {
     enum call_fault fault;
     struct text error; /* for a person, with what to do where we know it; empty when answered */
-    unsigned status;   /* 0 when not answered; of a mail the last SMTP reply code, and body is that reply */
+    unsigned
+        status; /* 0 when not answered; of a mail the last SMTP reply code, and body is that reply */
     struct text body;
     uint64_t date_ms; /* the Date field as epoch milliseconds; 0 without one */
     int64_t

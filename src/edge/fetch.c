@@ -127,8 +127,9 @@ static void call_run(struct fetch_call *call)
     }
     uint64_t left_ms = call->call.timeout_ms - waited;
     bool is_mail = call->call.is_mail;
-    bool is_started = fetch_call_prepare(call, fetcher->keeper.trust, left_ms) &&
-                      (is_mail ? mailer_start(&fetcher->mailer, call, left_ms) : lane_add(lane_of(call), call));
+    bool is_started =
+        fetch_call_prepare(call, fetcher->keeper.trust, left_ms) &&
+        (is_mail ? mailer_start(&fetcher->mailer, call, left_ms) : lane_add(lane_of(call), call));
     if (!is_started) {
         call_end(call, CURLE_OUT_OF_MEMORY);
         return;

@@ -124,8 +124,8 @@ static void call_check(struct fetch_call *call)
 struct fetch_call *fetch_call_new(const struct http_call *in, const struct fetch_settings *settings)
 {
     size_t text_bytes = in->method.bytes + in->url.bytes + in->fields.bytes + in->body.bytes +
-                        in->interface.bytes + in->user.bytes + in->password.bytes + in->sender.bytes +
-                        in->recipient.bytes + 9;
+                        in->interface.bytes + in->user.bytes + in->password.bytes +
+                        in->sender.bytes + in->recipient.bytes + 9;
     struct fetch_call *call = calloc(1, sizeof *call + text_bytes);
     if (call == NULL) return NULL;
     call->block_bytes = sizeof *call + text_bytes;
@@ -344,7 +344,8 @@ bool fetch_call_prepare(struct fetch_call *call, struct trust *trust, uint64_t t
     if (call->is_tls) call->trust = trust_use(trust);
 
     CURL *easy = call->easy;
-    bool ok = set_common(easy) && (call->call.is_mail || set_request(call)) && set_connection(call, timeout_ms);
+    bool ok = set_common(easy) && (call->call.is_mail || set_request(call)) &&
+              set_connection(call, timeout_ms);
     ok = ok && (!call->call.is_mail || mail_prepare(call, timeout_ms));
     ok = ok && curl_easy_setopt(easy, CURLOPT_PRIVATE, call) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error) == CURLE_OK;

@@ -40,10 +40,11 @@ static enum call_fault explain_guard(struct fetch_call *call)
     char ip[IP_TEXT_SIZE];
     ip_format(&call->refused, ip);
     if (call->call.is_plain) {
-        return say(call, FAULT_ADDRESS,
-                   "%s is at %s, which is not loopback: smtp.starttls = false is for a mail server on this "
-                   "machine only, or password and mail would travel for all to read.",
-                   call->origin, ip);
+        return say(
+            call, FAULT_ADDRESS,
+            "%s is at %s, which is not loopback: smtp.starttls = false is for a mail server on this "
+            "machine only, or password and mail would travel for all to read.",
+            call->origin, ip);
     }
     return say(call, FAULT_ADDRESS,
                "%s is at %s, a %s address, which calls like this may not reach: add its "
@@ -247,7 +248,8 @@ static enum call_fault explain_code(struct fetch_call *call)
 bool fetch_is_certificate_fault(const struct fetch_call *call)
 {
     int verdict = call->verifier == NULL ? 0 : call->verifier->err;
-    bool is_tls_fault = call->code == CURLE_PEER_FAILED_VERIFICATION || call->code == CURLE_SSL_CONNECT_ERROR;
+    bool is_tls_fault =
+        call->code == CURLE_PEER_FAILED_VERIFICATION || call->code == CURLE_SSL_CONNECT_ERROR;
     return is_tls_fault && verdict > BR_ERR_X509_OK && verdict <= BR_ERR_X509_NOT_TRUSTED;
 }
 

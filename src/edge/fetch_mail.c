@@ -25,7 +25,7 @@
 enum {
     SOCKETS_MAX = 8, /* of one call at once: curl tries IPv6 and IPv4 side by side */
     STACK_BYTES = 512 << 10,
-    LATE_MS = 1000,
+    LATE_MS = 100,
     SAID_SIZE = 256,
     ADDRESS_BYTES_MAX = 320
 };
@@ -190,16 +190,19 @@ bool mail_prepare(struct fetch_call *call, uint64_t timeout_ms)
     bool has_user = in->user.bytes > 0;
     long use_ssl = in->is_plain ? CURLUSESSL_NONE : CURLUSESSL_ALL;
 
-    bool ok = run->recipients != NULL && curl_easy_setopt(easy, CURLOPT_URL, in->url.data) == CURLE_OK;
+    bool ok =
+        run->recipients != NULL && curl_easy_setopt(easy, CURLOPT_URL, in->url.data) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps") == CURLE_OK;
     ok = ok && set_long(easy, CURLOPT_USE_SSL, use_ssl);
     ok = ok && (!has_user || curl_easy_setopt(easy, CURLOPT_USERNAME, in->user.data) == CURLE_OK);
-    ok = ok && (!has_user || curl_easy_setopt(easy, CURLOPT_PASSWORD, in->password.data) == CURLE_OK);
+    ok = ok &&
+         (!has_user || curl_easy_setopt(easy, CURLOPT_PASSWORD, in->password.data) == CURLE_OK);
     ok = ok && curl_easy_setopt(easy, CURLOPT_MAIL_FROM, in->sender.data) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, run->recipients) == CURLE_OK;
     ok = ok && set_long(easy, CURLOPT_MAIL_RCPT_ALLOWFAILS, 0);
     ok = ok && set_long(easy, CURLOPT_UPLOAD, 1);
-    ok = ok && curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)in->body.bytes) == CURLE_OK;
+    ok = ok &&
+         curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)in->body.bytes) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_READFUNCTION, message_wanted) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_READDATA, call) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, reply_arrived) == CURLE_OK;
@@ -271,8 +274,10 @@ struct fetch_call *mailer_take_ended(struct mailer *mailer)
     return call;
 }
 
-__attribute__((format(printf, 4, 5))) static void fail(struct fetch_call *call, struct http_result *result,
-                                                       enum call_fault fault, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void fail(struct fetch_call *call,
+                                                       struct http_result *result,
+                                                       enum call_fault fault, const char *format,
+                                                       ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -303,16 +308,18 @@ void mail_read_result(struct fetch_call *call, struct http_result *result)
         fail(call, result, result->fault == FAULT_NONE ? FAULT_CUT : result->fault,
              "%s took the whole mail, and then said nothing.", call->origin);
     } else if (call->code == CURLE_USE_SSL_FAILED) {
-        fail(call, result, FAULT_UNSAFE,
-             "%s offers no STARTTLS, and without it neither password nor mail is sent: check the port "
-             "in smtp.url, or use smtps:// if it speaks TLS at once.",
-             call->origin);
+        fail(
+            call, result, FAULT_UNSAFE,
+            "%s offers no STARTTLS, and without it neither password nor mail is sent: check the port "
+            "in smtp.url, or use smtps:// if it speaks TLS at once.",
+            call->origin);
     } else if (run->last_code >= 400) {
         fail(call, result, FAULT_REFUSED, "%s refused the mail: %s", call->origin, run->said);
     } else {
         fetch_explain(call, result);
         if (fetch_is_certificate_fault(call)) result->fault = FAULT_UNSAFE;
-        if (result->fault == FAULT_NONE) fail(call, result, FAULT_OTHER, "%s did not take the mail.", call->origin);
+        if (result->fault == FAULT_NONE)
+            fail(call, result, FAULT_OTHER, "%s did not take the mail.", call->origin);
     }
 }
 
@@ -346,7 +353,8 @@ static void on_ended(uv_async_t *async)
         fetcher_moved(mailer->fetcher);
         return;
     }
-    for (struct fetch_call *call; (call = mailer_take_ended(mailer)) != NULL;) fetch_call_free(call);
+    for (struct fetch_call *call; (call = mailer_take_ended(mailer)) != NULL;)
+        fetch_call_free(call);
     if (mailer->first == NULL) close_handles(mailer);
 }
 
@@ -365,6 +373,7 @@ bool mailer_open(struct mailer *mailer, struct fetcher *fetcher, uv_loop_t *loop
 
 void mailer_close(struct mailer *mailer)
 {
-    for (struct fetch_call *call = mailer->first; call != NULL; call = call->mail->next) cut(call->mail);
+    for (struct fetch_call *call = mailer->first; call != NULL; call = call->mail->next)
+        cut(call->mail);
     if (mailer->first == NULL) close_handles(mailer);
 }

@@ -95,8 +95,8 @@ bool fetch_is_certificate_fault(const struct fetch_call *call);
 /* fetch_mail.c */
 struct mailer {
     struct fetcher *fetcher;
-    uv_async_t ended; /* a thread has ended */
-    uv_timer_t late;  /* cuts off mails whose end is overdue */
+    uv_async_t ended;         /* a thread has ended */
+    uv_timer_t late;          /* cuts off mails whose end is overdue */
     struct fetch_call *first; /* running, by call->mail */
 };
 bool mailer_open(struct mailer *mailer, struct fetcher *fetcher, uv_loop_t *loop);

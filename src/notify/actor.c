@@ -22,7 +22,8 @@ enum err notify_start(struct notify *self, struct step *step)
     return OK;
 }
 
-enum err notify_on_post_done(struct notify *self, struct step *step, const struct outside_answer *answer)
+enum err notify_on_post_done(struct notify *self, struct step *step,
+                             const struct outside_answer *answer)
 {
     struct task task;
     (void)self;

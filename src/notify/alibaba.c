@@ -31,7 +31,8 @@ static struct text host_field(struct text endpoint)
     return host;
 }
 
-void alibaba_write(const struct letter_job *job, const struct alibaba_operation *operation, struct outside_call *call)
+void alibaba_write(const struct letter_job *job, const struct alibaba_operation *operation,
+                   struct outside_call *call)
 {
     struct arena *arena = job->arena;
     char nonce[2 * sizeof job->nonce + 1];
@@ -62,8 +63,9 @@ void alibaba_write(const struct letter_job *job, const struct alibaba_operation 
         .key_id = operation->key_id,
         .secret = operation->secret,
     };
-    struct text lines = arena_print(arena, "Authorization: %.*s\nAccept: application/json\nUser-Agent: homeport/%s\n",
-                                    TEXT_ARGS(signer_sign(arena, &request).authorization), HOMEPORT_VERSION);
+    struct text lines = arena_print(
+        arena, "Authorization: %.*s\nAccept: application/json\nUser-Agent: homeport/%s\n",
+        TEXT_ARGS(signer_sign(arena, &request).authorization), HOMEPORT_VERSION);
     for (unsigned i = 0; i < header_count; i++) {
         lines = arena_print(arena, "%.*s%.*s: %.*s\n", TEXT_ARGS(lines), TEXT_ARGS(headers[i].name),
                             TEXT_ARGS(headers[i].value));
@@ -99,11 +101,13 @@ static const struct alibaba_code gateway[] = {
 
 static bool code_fits(struct text code, struct text row)
 {
-    if (row.data[row.bytes - 1] == '*') return text_starts(code, (struct text){row.data, row.bytes - 1});
+    if (row.data[row.bytes - 1] == '*')
+        return text_starts(code, (struct text){row.data, row.bytes - 1});
     return text_equal(code, row);
 }
 
-static const struct alibaba_code *code_find(struct text code, const struct alibaba_code *rows, unsigned count)
+static const struct alibaba_code *code_find(struct text code, const struct alibaba_code *rows,
+                                            unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         if (code_fits(code, text_of(rows[i].code))) return &rows[i];
@@ -111,7 +115,8 @@ static const struct alibaba_code *code_find(struct text code, const struct aliba
     return NULL;
 }
 
-static struct text either(struct arena *arena, yyjson_val *root, const char *name, const char *small)
+static struct text either(struct arena *arena, yyjson_val *root, const char *name,
+                          const char *small)
 {
     struct text t = cloud_json_member_text(arena, root, name);
     return t.bytes > 0 ? t : cloud_json_member_text(arena, root, small);
@@ -119,7 +124,8 @@ static struct text either(struct arena *arena, yyjson_val *root, const char *nam
 
 /* Nobody knows what a page from in between, or silence, means for a letter that had left. */
 static void judge_without_words(const struct letter_job *job, const struct outside_answer *answer,
-                                struct text service, const struct http_result *result, struct letter_verdict *verdict)
+                                struct text service, const struct http_result *result,
+                                struct letter_verdict *verdict)
 {
     verdict->class = call_class_of(result);
     if (answer->fault != FAULT_NONE) {
@@ -129,19 +135,24 @@ static void judge_without_words(const struct letter_job *job, const struct outsi
     }
     verdict->is_unknown = verdict->class == CLASS_OK || verdict->class == CLASS_RETRY;
     if (verdict->class == CLASS_GONE) verdict->class = CLASS_FATAL;
-    verdict->detail = arena_print(job->arena, "%.*s answered with status %llu and nothing that could be understood.",
-                                  TEXT_ARGS(service), (unsigned long long)answer->status);
+    verdict->detail = arena_print(
+        job->arena, "%.*s answered with status %llu and nothing that could be understood.",
+        TEXT_ARGS(service), (unsigned long long)answer->status);
 }
 
-void alibaba_judge(const struct letter_job *job, const struct outside_answer *answer, struct text service,
-                   const struct alibaba_code *own, unsigned own_count, struct letter_verdict *verdict)
+void alibaba_judge(const struct letter_job *job, const struct outside_answer *answer,
+                   struct text service, const struct alibaba_code *own, unsigned own_count,
+                   struct letter_verdict *verdict)
 {
     struct arena *arena = job->arena;
-    struct http_result result = {.fault = (enum call_fault)answer->fault, .status = (unsigned)answer->status};
+    struct http_result result = {.fault = (enum call_fault)answer->fault,
+                                 .status = (unsigned)answer->status};
     *verdict = (struct letter_verdict){
-        .retry_after_ms = answer->has_retry_after ? (int64_t)answer->retry_after_ms : -1, .date_ms = answer->date_ms};
+        .retry_after_ms = answer->has_retry_after ? (int64_t)answer->retry_after_ms : -1,
+        .date_ms = answer->date_ms};
     yyjson_val *root = answer->fault == FAULT_NONE ? cloud_json_read(arena, answer->body) : NULL;
-    struct text code = either(arena, root, "Code", "code"), message = either(arena, root, "Message", "message");
+    struct text code = either(arena, root, "Code", "code"),
+                message = either(arena, root, "Message", "message");
     struct text request_id = cloud_json_member_text(arena, root, "RequestId");
     bool is_success = result.status >= 200 && result.status < 300;
     if (is_success && (code.bytes > 0 ? text_equal(code, TEXT("OK")) : request_id.bytes > 0)) {
@@ -158,9 +169,9 @@ void alibaba_judge(const struct letter_job *job, const struct outside_answer *an
     if (row == NULL) row = code_find(code, gateway, sizeof gateway / sizeof *gateway);
     verdict->class = row != NULL ? row->class : is_success ? CLASS_FATAL : call_class_of(&result);
     if (verdict->class == CLASS_GONE) verdict->class = CLASS_FATAL;
-    verdict->detail =
-        arena_print(arena, "%.*s refused (%.*s): %s. It said: %.*s", TEXT_ARGS(service),
-                    TEXT_ARGS(channel_said(arena, code)),
-                    row != NULL ? row->advice : "see the error centre of Alibaba Cloud for this code",
-                    TEXT_ARGS(channel_said(arena, message)));
+    verdict->detail = arena_print(
+        arena, "%.*s refused (%.*s): %s. It said: %.*s", TEXT_ARGS(service),
+        TEXT_ARGS(channel_said(arena, code)),
+        row != NULL ? row->advice : "see the error centre of Alibaba Cloud for this code",
+        TEXT_ARGS(channel_said(arena, message)));
 }

@@ -5,8 +5,10 @@ enum { SAID_BYTES_MAX = 200 };
 const struct channel *channel_of(const struct config *config, enum letter_channel kind)
 {
     if (kind == letter_channel_sms) return channel_sms.is_set_up(config) ? &channel_sms : NULL;
-    bool has_smtp = channel_smtp.is_set_up(config), has_directmail = channel_directmail.is_set_up(config);
-    if (text_equal(config->notify_mail, TEXT("directmail"))) return has_directmail ? &channel_directmail : NULL;
+    bool has_smtp = channel_smtp.is_set_up(config),
+         has_directmail = channel_directmail.is_set_up(config);
+    if (text_equal(config->notify_mail, TEXT("directmail")))
+        return has_directmail ? &channel_directmail : NULL;
     if (text_equal(config->notify_mail, TEXT("smtp"))) return has_smtp ? &channel_smtp : NULL;
     return has_smtp ? &channel_smtp : has_directmail ? &channel_directmail : NULL;
 }

@@ -17,15 +17,16 @@ struct letter_job {
     int64_t clock_offset_ms; /* of the other side, when it has complained of our clock */
     uint8_t nonce[16];       /* fresh for every try */
     struct letter letter;
-    struct text code, link;  /* opened */
+    struct text code, link; /* opened */
 };
 
 struct letter_verdict {
-    enum call_class class; /* OK, RETRY, THROTTLED, CLOCK, AUTH or FATAL; says nothing when is_unknown */
+    enum call_class class
+        ; /* OK, RETRY, THROTTLED, CLOCK, AUTH or FATAL; says nothing when is_unknown */
     bool is_unknown;
-    struct text detail;    /* for a person: what the server said, what to do */
+    struct text detail; /* for a person: what the server said, what to do */
     int64_t retry_after_ms;
-    uint64_t date_ms;      /* the other side's clock; 0: not told */
+    uint64_t date_ms; /* the other side's clock; 0: not told */
 };
 
 struct channel {

@@ -18,7 +18,8 @@ static struct text without_slash(struct text base)
 
 static bool directmail_is_set_up(const struct config *config)
 {
-    return config->directmail_access_key_id.bytes > 0 && config->directmail_access_key_secret.bytes > 0 &&
+    return config->directmail_access_key_id.bytes > 0 &&
+           config->directmail_access_key_secret.bytes > 0 &&
            config->directmail_account_name.bytes > 0 && config->directmail_endpoint.bytes > 0;
 }
 
@@ -47,20 +48,22 @@ static void directmail_write(const struct letter_job *job, struct outside_call *
         {TEXT("FromAlias"), config->directmail_from_alias},
     };
     bool has_alias = config->directmail_from_alias.bytes > 0;
-    alibaba_write(job,
-                  &(struct alibaba_operation){.endpoint = without_slash(config->directmail_endpoint),
-                                              .action = "SingleSendMail",
-                                              .version = "2015-11-23",
-                                              .key_id = config->directmail_access_key_id,
-                                              .secret = config->directmail_access_key_secret,
-                                              .form = form,
-                                              .form_count = COUNT(form) - (has_alias ? 0 : 1)},
-                  call);
+    alibaba_write(
+        job,
+        &(struct alibaba_operation){.endpoint = without_slash(config->directmail_endpoint),
+                                    .action = "SingleSendMail",
+                                    .version = "2015-11-23",
+                                    .key_id = config->directmail_access_key_id,
+                                    .secret = config->directmail_access_key_secret,
+                                    .form = form,
+                                    .form_count = COUNT(form) - (has_alias ? 0 : 1)},
+        call);
 }
 
 static const struct alibaba_code directmail_codes[] = {
     {"InvalidMailAddress.*", CLASS_FATAL, "directmail.account_name is no sender of this account"},
-    {"InvalidMailAddressDomain.*", CLASS_FATAL, "the sender's domain is not verified in the console"},
+    {"InvalidMailAddressDomain.*", CLASS_FATAL,
+     "the sender's domain is not verified in the console"},
     {"InvalidToAddress*", CLASS_FATAL, "the address is not taken"},
     {"InvalidSubject*", CLASS_FATAL, "the subject is not taken"},
     {"InvalidBody*", CLASS_FATAL, "the text is not taken"},
@@ -78,7 +81,8 @@ static bool text_has(struct text t, struct text part)
 static void directmail_judge(const struct letter_job *job, const struct outside_answer *answer,
                              struct letter_verdict *verdict)
 {
-    alibaba_judge(job, answer, TEXT("Alibaba DirectMail"), directmail_codes, COUNT(directmail_codes), verdict);
+    alibaba_judge(job, answer, TEXT("Alibaba DirectMail"), directmail_codes,
+                  COUNT(directmail_codes), verdict);
     if (verdict->is_unknown || verdict->class != CLASS_FATAL || answer->fault != FAULT_NONE) return;
     yyjson_val *root = cloud_json_read(job->arena, answer->body);
     struct text code = cloud_json_member_text(job->arena, root, "Code");
@@ -99,7 +103,8 @@ const struct channel channel_directmail = {
 static bool sms_is_set_up(const struct config *config)
 {
     return config->sms_access_key_id.bytes > 0 && config->sms_access_key_secret.bytes > 0 &&
-           config->sms_sign_name.bytes > 0 && config->sms_template_code.bytes > 0 && config->sms_endpoint.bytes > 0;
+           config->sms_sign_name.bytes > 0 && config->sms_template_code.bytes > 0 &&
+           config->sms_endpoint.bytes > 0;
 }
 
 /* Mainland numbers without prefix, others with their country code and without "+". */
@@ -115,11 +120,13 @@ static void sms_write(const struct letter_job *job, struct outside_call *call)
     const struct config *config = job->config;
     yyjson_mut_doc *doc = cloud_json_begin(arena);
     cloud_json_put_text(doc, yyjson_mut_doc_get_root(doc), "code", job->code);
-    bool is_english = text_equal(job->letter.language, TEXT("en")) && config->sms_template_code_en.bytes > 0;
+    bool is_english =
+        text_equal(job->letter.language, TEXT("en")) && config->sms_template_code_en.bytes > 0;
     struct signer_field query[] = {
         {TEXT("PhoneNumbers"), number_of(job->letter.recipient)},
         {TEXT("SignName"), config->sms_sign_name},
-        {TEXT("TemplateCode"), is_english ? config->sms_template_code_en : config->sms_template_code},
+        {TEXT("TemplateCode"),
+         is_english ? config->sms_template_code_en : config->sms_template_code},
         {TEXT("TemplateParam"), cloud_json_end(arena, doc)},
         {TEXT("OutId"), arena_print(arena, "%llu", (unsigned long long)job->letter.id)},
     };
@@ -145,10 +152,13 @@ static const struct alibaba_code sms_codes[] = {
     {"isv.PRODUCT_UN_SUBSCRIPT", CLASS_AUTH, "SMS is not subscribed to in this account"},
     {"isv.ACCOUNT_*", CLASS_AUTH, "something is wrong with the account"},
     {"isp.RAM_PERMISSION_DENY", CLASS_AUTH, "give the RAM user of this key AliyunDysmsFullAccess"},
-    {"isv.SMS_SIGNATURE_ILLEGAL", CLASS_AUTH, "sms.sign_name is no approved signature of this account"},
-    {"isv.SMS_TEMPLATE_ILLEGAL", CLASS_AUTH, "sms.template_code is no approved template of this account"},
+    {"isv.SMS_SIGNATURE_ILLEGAL", CLASS_AUTH,
+     "sms.sign_name is no approved signature of this account"},
+    {"isv.SMS_TEMPLATE_ILLEGAL", CLASS_AUTH,
+     "sms.template_code is no approved template of this account"},
     {"isv.MOBILE_NUMBER_ILLEGAL", CLASS_FATAL, "the phone number is not taken"},
-    {"isv.TEMPLATE_MISSING_PARAMETERS", CLASS_FATAL, "the template must have the one parameter code"},
+    {"isv.TEMPLATE_MISSING_PARAMETERS", CLASS_FATAL,
+     "the template must have the one parameter code"},
     {"isv.*", CLASS_FATAL, "see the SMS service's error codes"},
 };
 

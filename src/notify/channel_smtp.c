@@ -20,7 +20,8 @@ static void smtp_write(const struct letter_job *job, struct outside_call *call)
                                  .subject = words.subject,
                                  .body = words.body,
                                  .date_ms = job->now_ms};
-    mime_address(config->smtp_from, &letter.from_name, &letter.from); /* looked at by config_form.c */
+    mime_address(config->smtp_from, &letter.from_name,
+                 &letter.from); /* looked at by config_form.c */
     *call = (struct outside_call){
         .is_mail = true,
         .url = config->smtp_url,
@@ -51,7 +52,8 @@ static enum call_class class_of_reply(uint64_t code)
 static void smtp_judge(const struct letter_job *job, const struct outside_answer *answer,
                        struct letter_verdict *verdict)
 {
-    *verdict = (struct letter_verdict){.class = CLASS_OK, .detail = answer->error, .retry_after_ms = -1};
+    *verdict =
+        (struct letter_verdict){.class = CLASS_OK, .detail = answer->error, .retry_after_ms = -1};
     if (answer->may_have_arrived) {
         verdict->is_unknown = true;
     } else if (answer->fault == FAULT_NONE) {
@@ -59,10 +61,12 @@ static void smtp_judge(const struct letter_job *job, const struct outside_answer
     } else if (answer->status >= 400) {
         verdict->class = class_of_reply(answer->status);
     } else {
-        verdict->class = call_class_of(&(struct http_result){.fault = (enum call_fault)answer->fault});
+        verdict->class =
+            call_class_of(&(struct http_result){.fault = (enum call_fault)answer->fault});
     }
     if (verdict->class != CLASS_AUTH) return;
-    verdict->detail = arena_print(job->arena, "%.*s Check smtp.user and smtp.password.", TEXT_ARGS(answer->error));
+    verdict->detail = arena_print(job->arena, "%.*s Check smtp.user and smtp.password.",
+                                  TEXT_ARGS(answer->error));
 }
 
 const struct channel channel_smtp = {

@@ -56,7 +56,8 @@ struct text notify_link(const struct config *config, struct text path, struct ar
 
 static bool is_phone_number(struct text t)
 {
-    if (t.bytes < 1 + PHONE_DIGITS_LEAST || t.bytes > 1 + PHONE_DIGITS_MOST || t.data[0] != '+') return false;
+    if (t.bytes < 1 + PHONE_DIGITS_LEAST || t.bytes > 1 + PHONE_DIGITS_MOST || t.data[0] != '+')
+        return false;
     for (size_t i = 1; i < t.bytes; i++) {
         if (t.data[i] < '0' || t.data[i] > '9') return false;
     }
@@ -106,7 +107,8 @@ static struct text new_message_id(struct step *step, uint64_t id)
 static struct text seal(struct step *step, uint64_t id, const struct letter_ask *ask)
 {
     uint8_t nonce[24];
-    struct text both = arena_print(step->arena, "%.*s\n%.*s", TEXT_ARGS(ask->code), TEXT_ARGS(ask->link));
+    struct text both =
+        arena_print(step->arena, "%.*s\n%.*s", TEXT_ARGS(ask->code), TEXT_ARGS(ask->link));
     step_random(step, nonce, sizeof nonce);
     return secrets_seal(step->secrets, nonce, id, both, step->arena);
 }
@@ -150,10 +152,11 @@ enum err letter_send(struct step *step, const struct letter_ask *ask)
     if (!is_sms) letter.message_id = new_message_id(step, letter.id);
     struct letter_memo memo = memo_of(step, ask);
     /* The task is the program's, not the user's: its errors name servers and settings. */
-    struct task task = {.kind = task_kind_letter_send,
-                        .target_id = letter.id,
-                        .lane_id = lane_id,
-                        .args = arena_text(step->arena, (struct text){(const char *)&memo, sizeof memo})};
+    struct task task = {
+        .kind = task_kind_letter_send,
+        .target_id = letter.id,
+        .lane_id = lane_id,
+        .args = arena_text(step->arena, (struct text){(const char *)&memo, sizeof memo})};
     task_new(step, &task, step->now_ms);
     letter.task_id = task.id;
     letter_put(step, &letter);
@@ -163,10 +166,12 @@ enum err letter_send(struct step *step, const struct letter_ask *ask)
 /* ---- its end -------------------------------------------------------------------------------------- */
 
 /* Tells the request that waits what came of the first try, once. */
-static void tell(struct step *step, const struct letter *letter, struct letter_memo *memo, enum err e)
+static void tell(struct step *step, const struct letter *letter, struct letter_memo *memo,
+                 enum err e)
 {
     const struct route *route = route_named(text_of(memo->operation));
-    bool is_ours = memo->exchange != 0 && memo->run == core_notify(step->core)->run && route != NULL;
+    bool is_ours =
+        memo->exchange != 0 && memo->run == core_notify(step->core)->run && route != NULL;
     uint64_t exchange = memo->exchange;
     memo->exchange = 0;
     if (!is_ours) return;
@@ -191,12 +196,14 @@ static void end(struct step *step, struct letter *letter, enum letter_state stat
 /* For whoever runs this homeport: what he has to put right. No recipient, no code. */
 static void warn(const struct letter *letter, const char *message, struct text why)
 {
-    log_line(LOG_WARNING, message, LOG_ID("letter_id", letter->id), LOG_ID("task_id", letter->task_id),
-             LOG_TEXT("channel", choice_word(&letter_channel_choice, letter->channel)), LOG_TEXT("error", why), LOG_END);
+    log_line(LOG_WARNING, message, LOG_ID("letter_id", letter->id),
+             LOG_ID("task_id", letter->task_id),
+             LOG_TEXT("channel", choice_word(&letter_channel_choice, letter->channel)),
+             LOG_TEXT("error", why), LOG_END);
 }
 
-static void give_up(struct step *step, struct task *task, struct letter *letter, struct letter_memo *memo,
-                    struct text why)
+static void give_up(struct step *step, struct task *task, struct letter *letter,
+                    struct letter_memo *memo, struct text why)
 {
     warn(letter, "a letter is given up", why);
     end(step, letter, letter_state_failed);
@@ -205,10 +212,12 @@ static void give_up(struct step *step, struct task *task, struct letter *letter,
     task_fail(step, task, why);
 }
 
-static void leave_unknown(struct step *step, struct task *task, struct letter *letter, struct letter_memo *memo,
-                          struct text why)
+static void leave_unknown(struct step *step, struct task *task, struct letter *letter,
+                          struct letter_memo *memo, struct text why)
 {
-    why = arena_print(step->arena, "It is not known whether it was sent, so it is not sent again. %.*s", TEXT_ARGS(why));
+    why = arena_print(step->arena,
+                      "It is not known whether it was sent, so it is not sent again. %.*s",
+                      TEXT_ARGS(why));
     warn(letter, "a letter may have been sent or not", why);
     end(step, letter, letter_state_unknown);
     tell(step, letter, memo, ERR_MAIL_DOWN);
@@ -220,7 +229,9 @@ void letter_on_cancelled(struct step *step, const struct task *task)
 {
     struct letter letter;
     struct letter_memo memo;
-    if (letter_get(&step->read, task->target_id, &letter) != OK || letter.state != letter_state_waiting) return;
+    if (letter_get(&step->read, task->target_id, &letter) != OK ||
+        letter.state != letter_state_waiting)
+        return;
     bool may_have_left = letter.left_at != 0;
     end(step, &letter, may_have_left ? letter_state_unknown : letter_state_failed);
     if (task->args.bytes != sizeof memo) return;
@@ -236,7 +247,9 @@ void letters_sweep(struct step *step)
     unsigned seen = 0;
     walk_begin_all(&walk, &step->read, &letter_type, 0, false);
     while (seen++ < SWEEP_MAX && walk_next(&walk, &id)) {
-        if (letter_get(&step->read, id, &letter) != OK || letter.expires_at + keep_ms > step->now_ms) continue;
+        if (letter_get(&step->read, id, &letter) != OK ||
+            letter.expires_at + keep_ms > step->now_ms)
+            continue;
         letter_remove(step, id);
     }
     walk_end(&walk);
@@ -274,17 +287,20 @@ enum err letter_send_run(struct step *step, struct task *task)
     struct outside_call call;
     memset(&memo, 0, sizeof memo);
     if (task->args.bytes == sizeof memo) memcpy(&memo, task->args.data, sizeof memo);
-    if (letter_get(&step->read, task->target_id, &letter) != OK || letter.state != letter_state_waiting) {
+    if (letter_get(&step->read, task->target_id, &letter) != OK ||
+        letter.state != letter_state_waiting) {
         task_complete(step, task, TEXT("The letter is gone"));
         return OK;
     }
     if (letter.left_at != 0) {
-        leave_unknown(step, task, &letter, &memo, TEXT("homeport was stopped while it was being sent."));
+        leave_unknown(step, task, &letter, &memo,
+                      TEXT("homeport was stopped while it was being sent."));
         return OK;
     }
     if (step->now_ms >= letter.expires_at) {
         give_up(step, task, &letter, &memo,
-                arena_print(step->arena, "Its time is over%s%.*s", task->error_message.bytes > 0 ? ". Before that: " : "",
+                arena_print(step->arena, "Its time is over%s%.*s",
+                            task->error_message.bytes > 0 ? ". Before that: " : "",
                             TEXT_ARGS(task->error_message)));
         return OK;
     }
@@ -294,7 +310,8 @@ enum err letter_send_run(struct step *step, struct task *task)
         return OK;
     }
     if (!job_of(step, &letter, &memo, &job)) {
-        give_up(step, task, &letter, &memo, TEXT("It cannot be opened with this key file (store.key_file)"));
+        give_up(step, task, &letter, &memo,
+                TEXT("It cannot be opened with this key file (store.key_file)"));
         return OK;
     }
     channel->write(&job, &call);
@@ -321,10 +338,11 @@ static void try_again(struct step *step, struct task *task, const struct letter 
 }
 
 /* Our clock is wrong: the same once more, with the other side's time. */
-static bool repeats_for_clock(struct step *step, struct task *task, struct letter *letter, struct letter_memo *memo,
-                              const struct letter_verdict *verdict)
+static bool repeats_for_clock(struct step *step, struct task *task, struct letter *letter,
+                              struct letter_memo *memo, const struct letter_verdict *verdict)
 {
-    if (verdict->class != CLASS_CLOCK || verdict->date_ms == 0 || memo->clock_repeats > 0) return false;
+    if (verdict->class != CLASS_CLOCK || verdict->date_ms == 0 || memo->clock_repeats > 0)
+        return false;
     memo->clock_repeats++;
     memo->clock_offset_ms = (int64_t)(verdict->date_ms - step->now_ms);
     keep_memo(step, task, memo);
@@ -349,7 +367,8 @@ enum err letter_answered(struct step *step, struct task *task, const struct outs
         task_complete(step, task, TEXT("The letter is gone"));
         return OK;
     }
-    job = (struct letter_job){.config = step->config, .arena = step->arena, .now_ms = step->now_ms, .letter = letter};
+    job = (struct letter_job){
+        .config = step->config, .arena = step->arena, .now_ms = step->now_ms, .letter = letter};
     channel->judge(&job, answer, &verdict);
     if (verdict.is_unknown) {
         leave_unknown(step, task, &letter, &memo, verdict.detail);
@@ -360,8 +379,9 @@ enum err letter_answered(struct step *step, struct task *task, const struct outs
         end(step, &letter, letter_state_sent);
         tell(step, &letter, &memo, OK);
         task->args = TEXT_NONE;
-        task_complete(step, task, arena_print(step->arena, "Taken by %.*s: %.*s", TEXT_ARGS(channel->name),
-                                              TEXT_ARGS(verdict.detail)));
+        task_complete(step, task,
+                      arena_print(step->arena, "Taken by %.*s: %.*s", TEXT_ARGS(channel->name),
+                                  TEXT_ARGS(verdict.detail)));
         return OK;
     }
     if (verdict.class != CLASS_RETRY && verdict.class != CLASS_THROTTLED) {

@@ -5,7 +5,8 @@
 #include <time.h>
 
 enum {
-    WORD_BYTES_MAX = 39, /* of UTF-8 in one encoded word: 52 of base64 and 12 around it; with "Subject: " in front
+    WORD_BYTES_MAX =
+        39, /* of UTF-8 in one encoded word: 52 of base64 and 12 around it; with "Subject: " in front
                             still a line of 76 (RFC 2047, 2) */
     BODY_LINE_BYTES = 57 /* 76 of base64 */
 };
@@ -21,7 +22,8 @@ bool mime_address(struct text t, struct text *name, struct text *address)
         if (rest.data == NULL) return false;
         *name = text_trim(before);
         *address = rest;
-        bool is_quoted = name->bytes >= 2 && name->data[0] == '"' && name->data[name->bytes - 1] == '"';
+        bool is_quoted =
+            name->bytes >= 2 && name->data[0] == '"' && name->data[name->bytes - 1] == '"';
         if (is_quoted) *name = (struct text){name->data + 1, name->bytes - 2};
     }
     struct text domain = *address;
@@ -66,8 +68,8 @@ static struct text encoded_words(struct arena *arena, struct text t)
     while (t.bytes > 0) {
         size_t bytes = word_bytes(t);
         struct text word = base64(arena, (struct text){t.data, bytes});
-        out = arena_print(arena, "%.*s%s=?utf-8?B?%.*s?=", TEXT_ARGS(out), out.bytes > 0 ? "\r\n " : "",
-                          TEXT_ARGS(word));
+        out = arena_print(arena, "%.*s%s=?utf-8?B?%.*s?=", TEXT_ARGS(out),
+                          out.bytes > 0 ? "\r\n " : "", TEXT_ARGS(word));
         t = (struct text){t.data + bytes, t.bytes - bytes};
     }
     return out;
@@ -83,11 +85,13 @@ static struct text unstructured(struct arena *arena, struct text t)
 static struct text mailbox(struct arena *arena, struct text name, struct text address)
 {
     if (name.bytes == 0) return address;
-    bool is_quotable = is_plain(name) && name.bytes <= 40 && memchr(name.data, '"', name.bytes) == NULL &&
+    bool is_quotable = is_plain(name) && name.bytes <= 40 &&
+                       memchr(name.data, '"', name.bytes) == NULL &&
                        memchr(name.data, '\\', name.bytes) == NULL;
     if (is_quotable)
         return arena_print(arena, "\"%.*s\"\r\n <%.*s>", TEXT_ARGS(name), TEXT_ARGS(address));
-    return arena_print(arena, "%.*s\r\n <%.*s>", TEXT_ARGS(encoded_words(arena, name)), TEXT_ARGS(address));
+    return arena_print(arena, "%.*s\r\n <%.*s>", TEXT_ARGS(encoded_words(arena, name)),
+                       TEXT_ARGS(address));
 }
 
 /* "Sun, 01 Mar 2026 08:09:10 +0000" */
@@ -143,7 +147,7 @@ struct text mime_write(struct arena *arena, const struct mime_letter *letter)
                        "\r\n"
                        "%.*s",
                        TEXT_ARGS(date_text(arena, letter->date_ms)),
-                       TEXT_ARGS(mailbox(arena, letter->from_name, letter->from)), TEXT_ARGS(letter->to),
-                       TEXT_ARGS(unstructured(arena, letter->subject)), TEXT_ARGS(letter->message_id),
-                       TEXT_ARGS(body_text(arena, letter->body)));
+                       TEXT_ARGS(mailbox(arena, letter->from_name, letter->from)),
+                       TEXT_ARGS(letter->to), TEXT_ARGS(unstructured(arena, letter->subject)),
+                       TEXT_ARGS(letter->message_id), TEXT_ARGS(body_text(arena, letter->body)));
 }

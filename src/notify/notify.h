@@ -31,12 +31,13 @@
 struct letter_ask {
     enum letter_template template;
     enum letter_channel channel;
-    struct text to;       /* mail address, or phone number with + and country code; already checked */
+    struct text to; /* mail address, or phone number with + and country code; already checked */
     struct text language; /* "zh" or "en"; anything else: notify.language */
     uint64_t user_id;     /* whose letter; 0: nobody's who has an account */
     struct text code;     /* secret; SMS needs one */
     struct text link;     /* secret; whole, see notify_link() */
-    uint64_t minutes;     /* how long code and link are good: told in the letter, and its end; 1 to 10080 */
+    uint64_t
+        minutes; /* how long code and link are good: told in the letter, and its end; 1 to 10080 */
     /* exchange != 0: that request is answered when the first try has ended, by the route's status without
      * data, or by 503 MAIL_DOWN or SMS_DOWN (the letter may still be tried again). The handler returns LATER. */
     uint64_t exchange;

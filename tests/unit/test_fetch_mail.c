@@ -16,8 +16,9 @@ static struct script {
     unsigned end_wait_ms;
 } script;
 
-static const struct script good = {"220 hello\r\n",  "250-sink\r\n250 SIZE 0\r\n", "250 ok\r\n", "250 ok\r\n",
-                                   "354 go on\r\n", "250 2.0.0 taken\r\n",         "221 bye\r\n", 0};
+static const struct script good = {
+    "220 hello\r\n", "250-sink\r\n250 SIZE 0\r\n", "250 ok\r\n",  "250 ok\r\n",
+    "354 go on\r\n", "250 2.0.0 taken\r\n",        "221 bye\r\n", 0};
 
 static struct {
     bool is_done;
@@ -142,14 +143,16 @@ static void send_with(struct script wanted)
     send_call(&call);
 }
 
-static void check_got(enum call_fault fault, unsigned status, bool may_have_arrived, const char *words)
+static void check_got(enum call_fault fault, unsigned status, bool may_have_arrived,
+                      const char *words)
 {
     bool is_right = CHECK(got.result.fault == fault && got.result.status == status &&
                           got.result.may_have_arrived == may_have_arrived) &&
                     CHECK(strstr(fault == FAULT_NONE ? got.body : got.error, words) != NULL);
     if (is_right) return;
     printf("    fault %d, status %u, %s, \"%s\", \"%s\"\n", got.result.fault, got.result.status,
-           got.result.may_have_arrived ? "may have arrived" : "has not arrived", got.error, got.body);
+           got.result.may_have_arrived ? "may have arrived" : "has not arrived", got.error,
+           got.body);
 }
 
 #define GOOD_BUT(member, words) ((script = good, script.member = (words), script))
@@ -161,7 +164,8 @@ static void test_taken(void)
     send_with(good);
     check_got(FAULT_NONE, 250, false, "250 2.0.0 taken");
     pthread_mutex_lock(&server->lock);
-    CHECK_TEXT(((struct text){server->seen, server->seen_bytes}), "Subject: x\r\n\r\nHello\r\n..hidden\r\n");
+    CHECK_TEXT(((struct text){server->seen, server->seen_bytes}),
+               "Subject: x\r\n\r\nHello\r\n..hidden\r\n");
     pthread_mutex_unlock(&server->lock);
     send_with(GOOD_BUT(end, "250-2.0.0 taken\r\n250-and\r\n250 kept\r\n"));
     check_got(FAULT_NONE, 250, false, "250 kept");
@@ -270,7 +274,9 @@ static void test_loop_turns(void)
 static void test_hostile(void)
 {
     static char long_line[200000];
-    static const char *const words[] = {"\r\n", "2", "25x ok\r\n", "999 ok\r\n", "-1 ok\r\n", "\x80\xff\x1b[31m\r\n", "250", "000 x\r\n", long_line};
+    static const char *const words[] = {"\r\n",       "2",         "25x ok\r\n",
+                                        "999 ok\r\n", "-1 ok\r\n", "\x80\xff\x1b[31m\r\n",
+                                        "250",        "000 x\r\n", long_line};
     memset(long_line, '2', sizeof long_line - 1);
     for (unsigned i = 0; i < sizeof words / sizeof *words; i++) {
         send_with(GOOD_BUT(greeting, words[i]));
@@ -284,7 +290,8 @@ static void check_unsendable(struct http_call call, enum call_fault fault)
 {
     unsigned before = server->connection_count;
     send_call(&call);
-    CHECK(got.result.fault == fault && !got.result.may_have_arrived && server->connection_count == before);
+    CHECK(got.result.fault == fault && !got.result.may_have_arrived &&
+          server->connection_count == before);
 }
 
 static void test_unsendable(void)
@@ -334,7 +341,8 @@ static void test_close(void)
         fetcher_close(fetcher);
         CHECK(uv_run(loop, UV_RUN_DEFAULT) == 0);
         CHECK(uv_hrtime() - begin_ns < 1500 * 1000000ull && !got.is_done);
-        fetcher = fetcher_open(loop, &(struct fetch_settings){.calls_max = 8, .user_agent = "homeport/test"});
+        fetcher = fetcher_open(
+            loop, &(struct fetch_settings){.calls_max = 8, .user_agent = "homeport/test"});
     }
 }
 
@@ -343,7 +351,8 @@ int main(void)
     loop = uv_default_loop();
     script = good;
     server = loopback_start(SOCK_STREAM, 0, serve_smtp);
-    fetcher = fetcher_open(loop, &(struct fetch_settings){.calls_max = 8, .user_agent = "homeport/test"});
+    fetcher =
+        fetcher_open(loop, &(struct fetch_settings){.calls_max = 8, .user_agent = "homeport/test"});
     CHECK(fetcher != NULL);
     test_taken();
     test_refused();

@@ -25,7 +25,8 @@ static struct letter_job job_of(enum letter_channel channel, const char *to)
                                         .message_id = TEXT("4711.x@example.com"),
                                         .minutes = 5},
                              .code = TEXT("012345")};
-    static const uint8_t nonce[16] = {0x3f, 0x0c, 0x6a, 0xd2, 0xb1, 0xe9, 0x4f, 0x7d, 0x8c, 0x5a, 0x00, 0x11, 0x22, 0x33, 0x44, 0x55};
+    static const uint8_t nonce[16] = {0x3f, 0x0c, 0x6a, 0xd2, 0xb1, 0xe9, 0x4f, 0x7d,
+                                      0x8c, 0x5a, 0x00, 0x11, 0x22, 0x33, 0x44, 0x55};
     memcpy(job.nonce, nonce, sizeof nonce);
     return job;
 }
@@ -58,7 +59,8 @@ static bool has(struct text t, const char *part)
 /* ---- the vendor's vectors ------------------------------------------------------------------------- */
 
 static const struct alibaba_operation vector_operation = {
-    .key_id = TEXT_INIT("LTAI5tExampleKeyId00001"), .secret = TEXT_INIT("ExampleSecret0000000000000000001")};
+    .key_id = TEXT_INIT("LTAI5tExampleKeyId00001"),
+    .secret = TEXT_INIT("ExampleSecret0000000000000000001")};
 
 static void test_sms_vector(void)
 {
@@ -76,16 +78,20 @@ static void test_sms_vector(void)
     operation.query = query;
     operation.query_count = 5;
     alibaba_write(&job, &operation, &call);
-    CHECK_TEXT(call.url, "https://dysmsapi.aliyuncs.com/?OutId=evt-1&PhoneNumbers=13800000000&SignName=%E7%A4%BA%E4%BE%8B%E7"
-                         "%AD%BE%E5%90%8D&TemplateCode=SMS_123456789&TemplateParam=%7B%22code%22%3A%22012345%22%7D");
+    CHECK_TEXT(
+        call.url,
+        "https://dysmsapi.aliyuncs.com/?OutId=evt-1&PhoneNumbers=13800000000&SignName=%E7%A4%BA%E4%BE%8B%E7"
+        "%AD%BE%E5%90%8D&TemplateCode=SMS_123456789&TemplateParam=%7B%22code%22%3A%22012345%22%7D");
     CHECK(call.body.bytes == 0 && header(&call, "content-type").bytes == 0);
-    CHECK_TEXT(header(&call, "authorization"),
-               "ACS3-HMAC-SHA256 Credential=LTAI5tExampleKeyId00001,SignedHeaders=host;x-acs-action;x-acs-content-sha256;x-acs-date;"
-               "x-acs-signature-nonce;x-acs-version,Signature=07cef0611f87899068a7721f13f427bac6e09abe15864ae2bc5bdea0782b39d4");
+    CHECK_TEXT(
+        header(&call, "authorization"),
+        "ACS3-HMAC-SHA256 Credential=LTAI5tExampleKeyId00001,SignedHeaders=host;x-acs-action;x-acs-content-sha256;x-acs-date;"
+        "x-acs-signature-nonce;x-acs-version,Signature=07cef0611f87899068a7721f13f427bac6e09abe15864ae2bc5bdea0782b39d4");
     /* What the channel itself writes is the same, but for its OutId. */
     channel_sms.write(&job, &own);
     size_t at = strlen("https://dysmsapi.aliyuncs.com/?OutId=");
-    CHECK(text_equal((struct text){own.url.data + at + 4, own.url.bytes - at - 4}, (struct text){call.url.data + at + 5, call.url.bytes - at - 5}));
+    CHECK(text_equal((struct text){own.url.data + at + 4, own.url.bytes - at - 4},
+                     (struct text){call.url.data + at + 5, call.url.bytes - at - 5}));
     CHECK(text_starts((struct text){own.url.data + at, own.url.bytes - at}, TEXT("4711&")));
 }
 
@@ -108,21 +114,26 @@ static void test_mail_vector(void)
     operation.form_count = 7;
     alibaba_write(&job, &operation, &call);
     CHECK_TEXT(call.url, "https://dm.aliyuncs.com/");
-    CHECK_TEXT(call.body, "AccountName=noreply%40mail.example.com&AddressType=1&FromAlias=homeport&HtmlBody=%3Cp%3ECode%3A%20%3Cb%3E012345"
-                          "%3C%2Fb%3E%3C%2Fp%3E&ReplyToAddress=false&Subject=Your%20code&ToAddress=user%40example.com");
+    CHECK_TEXT(
+        call.body,
+        "AccountName=noreply%40mail.example.com&AddressType=1&FromAlias=homeport&HtmlBody=%3Cp%3ECode%3A%20%3Cb%3E012345"
+        "%3C%2Fb%3E%3C%2Fp%3E&ReplyToAddress=false&Subject=Your%20code&ToAddress=user%40example.com");
     CHECK_TEXT(header(&call, "content-type"), "application/x-www-form-urlencoded");
-    CHECK_TEXT(header(&call, "authorization"),
-               "ACS3-HMAC-SHA256 Credential=LTAI5tExampleKeyId00001,SignedHeaders=content-type;host;x-acs-action;x-acs-content-sha256;"
-               "x-acs-date;x-acs-signature-nonce;x-acs-version,Signature=57c6db76af8d3913bf1221c18fdf94611bd5df582198ee3bcc33715360f52c8a");
+    CHECK_TEXT(
+        header(&call, "authorization"),
+        "ACS3-HMAC-SHA256 Credential=LTAI5tExampleKeyId00001,SignedHeaders=content-type;host;x-acs-action;x-acs-content-sha256;"
+        "x-acs-date;x-acs-signature-nonce;x-acs-version,Signature=57c6db76af8d3913bf1221c18fdf94611bd5df582198ee3bcc33715360f52c8a");
 }
 
 /* ---- classes -------------------------------------------------------------------------------------- */
 
-static struct letter_verdict judged(const struct channel *channel, unsigned status, const char *body)
+static struct letter_verdict judged(const struct channel *channel, unsigned status,
+                                    const char *body)
 {
     struct letter_verdict verdict;
     struct letter_job job = job_of(letter_channel_sms, "+8613800000000");
-    channel->judge(&job, &(struct outside_answer){.status = status, .body = text_of(body)}, &verdict);
+    channel->judge(&job, &(struct outside_answer){.status = status, .body = text_of(body)},
+                   &verdict);
     return verdict;
 }
 
@@ -160,18 +171,24 @@ static void test_classes(void)
     };
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         char body[128];
-        snprintf(body, sizeof body, "{\"Code\":\"%s\",\"Message\":\"m\",\"RequestId\":\"R\"}", rows[i].code);
+        snprintf(body, sizeof body, "{\"Code\":\"%s\",\"Message\":\"m\",\"RequestId\":\"R\"}",
+                 rows[i].code);
         struct letter_verdict verdict = judged(rows[i].channel, rows[i].status, body);
         if (!CHECK(verdict.class == rows[i].class && !verdict.is_unknown)) puts(rows[i].code);
     }
-    CHECK(judged(&channel_directmail, 200, "{\"EnvId\":\"6\",\"RequestId\":\"R\"}").class == CLASS_OK);
+    CHECK(judged(&channel_directmail, 200, "{\"EnvId\":\"6\",\"RequestId\":\"R\"}").class ==
+          CLASS_OK);
     /* Small letters, as some gateways have them. */
-    CHECK(judged(&channel_sms, 400, "{\"code\":\"Throttling\",\"message\":\"m\"}").class == CLASS_THROTTLED);
-    CHECK(judged(&channel_sms, 200, "").is_unknown && judged(&channel_directmail, 200, "{}").is_unknown);
+    CHECK(judged(&channel_sms, 400, "{\"code\":\"Throttling\",\"message\":\"m\"}").class ==
+          CLASS_THROTTLED);
+    CHECK(judged(&channel_sms, 200, "").is_unknown &&
+          judged(&channel_directmail, 200, "{}").is_unknown);
     CHECK(judged(&channel_sms, 504, "").is_unknown && judged(&channel_sms, 200, "[1").is_unknown);
-    CHECK(!judged(&channel_sms, 413, "").is_unknown && judged(&channel_sms, 413, "").class == CLASS_FATAL);
+    CHECK(!judged(&channel_sms, 413, "").is_unknown &&
+          judged(&channel_sms, 413, "").class == CLASS_FATAL);
     /* What others say goes into messages: no control characters, and not pages of it. */
-    struct letter_verdict verdict = judged(&channel_sms, 200, "{\"Code\":\"isv.X\",\"Message\":\"a\\u001b[31m\\nb\"}");
+    struct letter_verdict verdict =
+        judged(&channel_sms, 200, "{\"Code\":\"isv.X\",\"Message\":\"a\\u001b[31m\\nb\"}");
     CHECK(has(verdict.detail, "a?[31m?b"));
 }
 
@@ -187,7 +204,9 @@ static void test_addresses(void)
                 {"homeport <a@b.c>", "homeport", "a@b.c"},
                 {"\"The, house\" <a@b.c>", "The, house", "a@b.c"},
                 {"小屋 <a@b.c>", "小屋", "a@b.c"}};
-    static const char *const bad[] = {"", "a", "@", "a@", "@b", "a@b@c", "a b@c", "x <a@b", "a@b>", "x <a@b> <c@d>", "a@b\r\nc", "x <>", "a@b,c@d"};
+    static const char *const bad[] = {"",         "a",     "@",      "a@",   "@b",
+                                      "a@b@c",    "a b@c", "x <a@b", "a@b>", "x <a@b> <c@d>",
+                                      "a@b\r\nc", "x <>",  "a@b,c@d"};
     struct text name, address;
     for (unsigned i = 0; i < sizeof good / sizeof *good; i++) {
         if (!CHECK(mime_address(text_of(good[i].text), &name, &address))) continue;
@@ -202,8 +221,10 @@ static void test_addresses(void)
 /* Line by line: the header ends at the first empty line, every line of it begins with a known name or a blank. */
 static void check_form(struct text message)
 {
-    static const char *const names[] = {"Date: ", "From: ", "To: ", "Subject: ", "Message-ID: ", "MIME-Version: ",
-                                        "Content-Type: ", "Content-Transfer-Encoding: ", "Auto-Submitted: "};
+    static const char *const names[] = {
+        "Date: ",          "From: ",         "To: ",           "Subject: ",
+        "Message-ID: ",    "MIME-Version: ", "Content-Type: ", "Content-Transfer-Encoding: ",
+        "Auto-Submitted: "};
     struct text rest = message;
     unsigned count = 0;
     bool is_header = true;
@@ -211,7 +232,8 @@ static void check_form(struct text message)
     while (rest.bytes > 0) {
         struct text line = text_cut(&rest, '\n');
         CHECK(line.bytes >= 1 && line.bytes <= 77 && line.data[line.bytes - 1] == '\r');
-        for (size_t i = 0; i + 1 < line.bytes; i++) CHECK(line.data[i] >= ' ' && (unsigned char)line.data[i] < 0x7f);
+        for (size_t i = 0; i + 1 < line.bytes; i++)
+            CHECK(line.data[i] >= ' ' && (unsigned char)line.data[i] < 0x7f);
         if (line.bytes == 1) is_header = false;
         if (!is_header || line.data[0] == ' ') continue;
         CHECK(text_starts(line, text_of(names[count < 9 ? count : 8])));
@@ -222,22 +244,31 @@ static void check_form(struct text message)
 
 static void test_message(void)
 {
-    struct mime_letter letter = {.from_name = TEXT("homeport"), .from = TEXT("a@b.c"), .to = TEXT("you@example.com"), .message_id = TEXT("1.2@b.c"),
-                                 .subject = TEXT("Hello"), .body = TEXT("One.\n\nTwo.\n"), .date_ms = 1772352550000};
-    CHECK_TEXT(mime_write(&arena, &letter), "Date: Sun, 01 Mar 2026 08:09:10 +0000\r\nFrom: \"homeport\"\r\n <a@b.c>\r\nTo: you@example.com\r\n"
-                                            "Subject: Hello\r\nMessage-ID: <1.2@b.c>\r\nMIME-Version: 1.0\r\n"
-                                            "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n"
-                                            "Auto-Submitted: auto-generated\r\n\r\nT25lLg0KDQpUd28uDQo=\r\n");
+    struct mime_letter letter = {.from_name = TEXT("homeport"),
+                                 .from = TEXT("a@b.c"),
+                                 .to = TEXT("you@example.com"),
+                                 .message_id = TEXT("1.2@b.c"),
+                                 .subject = TEXT("Hello"),
+                                 .body = TEXT("One.\n\nTwo.\n"),
+                                 .date_ms = 1772352550000};
+    CHECK_TEXT(
+        mime_write(&arena, &letter),
+        "Date: Sun, 01 Mar 2026 08:09:10 +0000\r\nFrom: \"homeport\"\r\n <a@b.c>\r\nTo: you@example.com\r\n"
+        "Subject: Hello\r\nMessage-ID: <1.2@b.c>\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n"
+        "Auto-Submitted: auto-generated\r\n\r\nT25lLg0KDQpUd28uDQo=\r\n");
     letter.from_name = TEXT_NONE;
     CHECK(has(mime_write(&arena, &letter), "\r\nFrom: a@b.c\r\n"));
     /* Nothing from outside begins a line of the header, whoever let it come so far. */
     letter.subject = TEXT("x\r\nBcc: all@example.com");
     letter.from_name = TEXT("q\"\\\r\nX: y");
     check_form(mime_write(&arena, &letter));
-    letter.subject = TEXT("我家的小服务器，放在客厅的柜子里，它有一个很长很长的名字，长到一行放不下：您的验证码");
+    letter.subject = TEXT(
+        "我家的小服务器，放在客厅的柜子里，它有一个很长很长的名字，长到一行放不下：您的验证码");
     letter.from_name = letter.subject;
     check_form(mime_write(&arena, &letter));
-    letter.subject = TEXT("A name of one hundred letters that are all plain ASCII, to see that long lines are folded as they should be");
+    letter.subject = TEXT(
+        "A name of one hundred letters that are all plain ASCII, to see that long lines are folded as they should be");
     check_form(mime_write(&arena, &letter));
     letter.body = TEXT("");
     letter.subject = TEXT("");
@@ -246,7 +277,8 @@ static void test_message(void)
 
 static void test_words(void)
 {
-    for (unsigned template = letter_template_mail_verify; template <= letter_template_test; template ++) {
+    for (unsigned template = letter_template_mail_verify; template <= letter_template_test;
+         template ++) {
         for (unsigned i = 0; i < 2; i++) {
             struct letter_job job = job_of(letter_channel_mail, "you@example.com");
             job.letter.template = template;
@@ -254,8 +286,11 @@ static void test_words(void)
             job.link = TEXT("http://nas.lan:8080/x");
             struct letter_words words = letter_words(&job);
             CHECK(text_is_clean_utf8(words.subject) && text_is_clean_utf8(words.body));
-            CHECK(has(words.subject, "The house") && has(words.body, "012345") && has(words.body, "http://nas.lan:8080/x\n"));
-            CHECK(has(words.body, i == 0 ? "5 minutes" : "5 分钟") && has(words.body, i == 0 ? "ignore this mail" : "忽略") == (template != letter_template_test));
+            CHECK(has(words.subject, "The house") && has(words.body, "012345") &&
+                  has(words.body, "http://nas.lan:8080/x\n"));
+            CHECK(has(words.body, i == 0 ? "5 minutes" : "5 分钟") &&
+                  has(words.body, i == 0 ? "ignore this mail" : "忽略") ==
+                      (template != letter_template_test));
         }
     }
     struct letter_job job = job_of(letter_channel_mail, "you@example.com");
