@@ -191,27 +191,52 @@ bool config_form_fits(enum setting setting, struct text value, const char **allo
     return true;
 }
 
+/* Settings that mean nothing without each other. */
+struct set_part {
+    const char *key;
+    bool is_set;
+};
+
+static bool is_whole(const struct set_part *parts, size_t count, struct config_error *error)
+{
+    const char *missing = NULL, *given = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].is_set && given == NULL) given = parts[i].key;
+        if (!parts[i].is_set && missing == NULL) missing = parts[i].key;
+    }
+    if (missing == NULL || given == NULL) return true;
+    int n = snprintf(error->text, sizeof error->text,
+                     "%s is missing, though %s is set; they belong together:", missing, given);
+    for (size_t i = 0; i < count && n > 0 && (size_t)n < sizeof error->text; i++) {
+        n += snprintf(error->text + n, sizeof error->text - (size_t)n, " %s", parts[i].key);
+    }
+    return false;
+}
+
 bool config_form_is_whole(const struct config *config, struct config_error *error)
 {
-    const struct {
-        const char *key;
-        bool is_set;
-    } parts[] = {
+    const struct set_part captcha[] = {
         {"captcha.secret_id", config->captcha_secret_id.bytes > 0},
         {"captcha.secret_key", config->captcha_secret_key.bytes > 0},
         {"captcha.app_id", config->captcha_app_id > 0},
         {"captcha.app_secret", config->captcha_app_secret.bytes > 0},
     };
-    const char *missing = NULL;
-    bool has_any = false;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        has_any |= parts[i].is_set;
-        if (!parts[i].is_set && missing == NULL) missing = parts[i].key;
-    }
-    if (!has_any || missing == NULL) return true;
-    snprintf(error->text, sizeof error->text,
-             "%s is missing: captcha.secret_id, captcha.secret_key, captcha.app_id and "
-             "captcha.app_secret must be set together, or none of them",
-             missing);
-    return false;
+    const struct set_part smtp[] = {
+        {"smtp.url", config->smtp_url.bytes > 0},
+        {"smtp.from", config->smtp_from.bytes > 0},
+    };
+    const struct set_part directmail[] = {
+        {"directmail.access_key_id", config->directmail_access_key_id.bytes > 0},
+        {"directmail.access_key_secret", config->directmail_access_key_secret.bytes > 0},
+        {"directmail.account_name", config->directmail_account_name.bytes > 0},
+    };
+    const struct set_part sms[] = {
+        {"sms.access_key_id", config->sms_access_key_id.bytes > 0},
+        {"sms.access_key_secret", config->sms_access_key_secret.bytes > 0},
+        {"sms.sign_name", config->sms_sign_name.bytes > 0},
+        {"sms.template_code", config->sms_template_code.bytes > 0},
+    };
+#define WHOLE(parts) is_whole(parts, sizeof parts / sizeof *parts, error)
+    return WHOLE(captcha) && WHOLE(smtp) && WHOLE(directmail) && WHOLE(sms);
+#undef WHOLE
 }

@@ -161,7 +161,7 @@ def test_it_cannot_be_asked(guarded, tencent, name, fail_open):
 
 def test_nobody_listens(homeport, tencent):
     """No connection at all: sent again once within the time limit, then 503007; login and the OAuth form tell the same."""
-    h = homeport({**SETTINGS, "captcha.endpoint": f"http://127.0.0.1:{free_port()}", "net.timeout": 2, "captcha.login_failures": 0})
+    h = homeport({**SETTINGS, "captcha.endpoint": f"http://127.0.0.1:{free_port()}", "net.timeout": 20, "captcha.login_failures": 0})
     c = h.client()
     assert c.post(LOGIN, {"account": "a", "password": PASSWORD, **solved()}, expect=503).code == DOWN
     form = {"grant_type": "password", "username": "a", "password": "b", **solved()}

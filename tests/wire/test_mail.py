@@ -5,6 +5,7 @@ import pytest
 
 from conftest import need_binary
 from lib.homeport import cli
+from lib.wait import wait_until
 from lib.mail_sink import CUT, HANG, PASSWORD, USER, MailSink
 from lib.tls_server import make_certificates
 
@@ -54,7 +55,7 @@ def test_plain_on_loopback(send):
         assert len(m.keys()) == len(set(m.keys())) and not m.defects
         assert b"\n" not in mail.raw.replace(b"\r\n", b"") and max(map(len, mail.raw.split(b"\r\n"))) <= 76
         assert mail.raw.isascii() and "mail can be sent with these settings" in mail.text
-        assert sink.commands[-1] == "QUIT"
+        wait_until(lambda: sink.commands[-1] == "QUIT", 10, "QUIT")
 
 
 def test_chinese(send):
@@ -187,3 +188,13 @@ def test_not_set_up(send):
 def test_settings_are_checked(send, key, value):
     """A wrong setting is refused with its name at the start, not at the first letter."""
     refused(send({key: value}), key)
+
+
+@pytest.mark.parametrize("setting, missing", [("smtp.url = smtp://localhost:587", "smtp.from"), ("smtp.from = a@example.test", "smtp.url"),
+                                              ("sms.sign_name = x", "sms.access_key_id"),
+                                              ("directmail.account_name = a@example.test", "directmail.access_key_id")])
+def test_half_a_setting_stops_the_start(tmp_path, setting, missing):
+    """Settings that mean nothing without each other are missed by name, not by silence."""
+    (tmp_path / "homeport.conf").write_text(setting + "\n")
+    r = cli("config", "check", data=tmp_path)
+    assert r.returncode != 0 and f"{missing} is missing" in r.stdout + r.stderr
