@@ -248,7 +248,13 @@ const struct provider_record *provider_plan_remove(const struct dns_job *job,
     }
     /* With an id only that record is ours: one made by somebody else later may have the same value.
      */
-    if (job->provider_id.bytes > 0) return find_id(job->provider_id, records, record_count);
+    if (job->provider_id.bytes > 0) {
+        const struct provider_record *own = find_id(job->provider_id, records, record_count);
+        /* A later write of ours changed it, and a sibling wants just that: that value has a removal of its own. */
+        bool is_left =
+            own != NULL && !provider_has_value(job, own) && is_wanted(job, own->found.value);
+        return is_left ? NULL : own;
+    }
     return find_value(job, false, job->value, job->priority, records, record_count);
 }
 

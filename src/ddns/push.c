@@ -333,34 +333,37 @@ static void ended(struct step *step, struct task *task, struct work *work,
     }
 }
 
-/* A passing fault leaves open what a write did, unless the provider was not even reached. */
-static bool is_refused(const struct dns_verdict *verdict, const struct provider_answer *last)
+/* The write that was under way has been refused. What an earlier push tried may be there all the same. */
+static void forget_write(struct step *step, const struct work *work, const struct dns_memo *memo)
 {
-    if (verdict->class != CLASS_RETRY) return true;
-    return last->http != NULL &&
-           (last->http->fault == FAULT_RESOLVE || last->http->fault == FAULT_CONNECT);
+    if (!memo->was_tried) place_write_refused(step, &work->record);
 }
 
-/* Keeps the record's note of what was tried in step with a push that goes on with `call`, or with NULL ends.
- * False: the record has gone from there, and the call must not leave. */
-static bool note_write(struct step *step, struct task *task, const struct work *work,
-                       struct dns_memo *memo, const struct provider_call *call,
-                       const struct dns_verdict *verdict, const struct provider_answer *last)
+/* A call is about to leave. False: its record has gone from there meanwhile, and the task has been seen to. */
+static bool note_call(struct step *step, struct task *task, const struct work *work,
+                      struct dns_memo *memo, const struct provider_call *call)
 {
-    bool was_writing = memo->is_writing, was_tried = memo->was_tried, is_over = call == NULL;
-    if (work->action != DNS_PUSH) return true;
-    memo->is_writing = !is_over && call->is_write;
-    if (memo->is_writing) {
-        bool is_noted = place_write_leaves(step, task, &work->domain, &work->record,
-                                           call->is_whole_set, &memo->was_tried);
-        memo->was_tried = was_writing ? was_tried : memo->was_tried;
-        return is_noted;
-    }
-    bool is_good = verdict->class == CLASS_OK || verdict->class == CLASS_UNCHANGED;
+    bool was_writing = memo->is_writing, was_tried;
+    memo->is_writing = call->is_write && work->action == DNS_PUSH;
     /* A provider that reads on after a write has been told that it was not carried out. */
-    bool is_nothing = is_over ? !is_good && is_refused(verdict, last) : true;
-    if (was_writing && !was_tried && is_nothing) place_write_refused(step, &work->record);
+    if (was_writing && !memo->is_writing) forget_write(step, work, memo);
+    if (!memo->is_writing) return true;
+    if (!place_write_leaves(step, task, &work->domain, &work->record, call->is_whole_set,
+                            &was_tried))
+        return false;
+    if (!was_writing) memo->was_tried = was_tried;
     return true;
+}
+
+/* The verdict is there. A passing fault leaves open what a write did, unless the provider was not even reached. */
+static void note_verdict(struct step *step, const struct work *work, const struct dns_memo *memo,
+                         const struct dns_verdict *verdict, const struct provider_answer *last)
+{
+    bool is_good = verdict->class == CLASS_OK || verdict->class == CLASS_UNCHANGED;
+    if (!memo->is_writing || is_good) return;
+    bool is_unreached = last->http != NULL &&
+                        (last->http->fault == FAULT_RESOLVE || last->http->fault == FAULT_CONNECT);
+    if (verdict->class != CLASS_RETRY || is_unreached) forget_write(step, work, memo);
 }
 
 /* One round: asks the provider's function what now, and does it. */
@@ -392,11 +395,11 @@ static enum err go_on(struct step *step, struct task *task, struct work *work,
         return OK;
     }
     if (provider->step(&job, memo, last, &call, &verdict) == PROVIDER_FINISHED) {
-        note_write(step, task, work, memo, NULL, &verdict, last);
+        note_verdict(step, work, memo, &verdict, last);
         ended(step, task, work, &verdict);
         return OK;
     }
-    if (!note_write(step, task, work, memo, &call, &verdict, last)) return OK;
+    if (!note_call(step, task, work, memo, &call)) return OK;
     if (work->action == DNS_IMPORT && verdict.found_count > 0) {
         import_found(step, &work->domain, verdict.found, verdict.found_count, task);
         task_put(step, task);

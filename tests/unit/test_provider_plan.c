@@ -189,6 +189,12 @@ static void test_remove(void)
     c.job.provider_id = TEXT_NONE;
     add_sibling(&c, "r2", "192.0.2.7");
     CHECK(provider_plan_remove(&c.job, c.records, c.count) == NULL);
+
+    /* Of another value by now, which a sibling wants: it is that one's. */
+    c.job.provider_id = TEXT("r1");
+    CHECK(provider_plan_remove(&c.job, c.records, c.count) == &c.records[0]);
+    add_sibling(&c, "", "192.0.2.1");
+    CHECK(provider_plan_remove(&c.job, c.records, c.count) == NULL);
     c.job.provider_id = TEXT("r3");
     CHECK(provider_plan_remove(&c.job, c.records, c.count) == NULL);
 }
