@@ -5,9 +5,9 @@ import pytest
 
 from conftest import need_binary
 from lib.homeport import cli
-from lib.wait import wait_until
 from lib.mail_sink import CUT, HANG, PASSWORD, USER, MailSink
 from lib.tls_server import make_certificates
+from lib.wait import wait_until
 
 TO = "you+tag@example.test"
 
