@@ -218,7 +218,7 @@ static enum err token_check(const struct auth_cache *cache, const struct reader 
  * others; the entry found is compared whole in any case. */
 static uint64_t hash_of(const struct auth_cache *cache, struct text credential)
 {
-    enum { END_BYTES = 48 };
+    enum { END_BYTES = 16 };
     uint64_t hash;
     if (credential.bytes > END_BYTES) {
         credential = (struct text){credential.data + credential.bytes - END_BYTES, END_BYTES};
