@@ -31,6 +31,7 @@ export function accountSteps({homeport, sink, sms, browser, page, press, fill, f
     secret = await input("Key").inputValue();
     const link = await page.getByRole("link", {name: "Or open it in an app on this device"}).getAttribute("href");
     expect(link.startsWith("otpauth://totp/") && link.includes(secret), link);
+    await text(secret.match(/.{4}/g).join(" "));
     expect(!await isWide(), "the key is wider than the phone");
     await input("Code of the second factor").fill("12345");
     await press("Switch it on");
@@ -197,15 +198,16 @@ export function accountSteps({homeport, sink, sms, browser, page, press, fill, f
       await homeport.stop();
       for (const name of Object.keys({...sink.settings, ...sms.settings})) delete homeport.settings[name];
       await homeport.start();
-      await openRegister("carl");
+      await openRegister("carl-whose-mail-address-is-long");
       await text("No domains yet.");
+      expect(!await isWide(), "the mail address is wider than the phone");
       await press("Confirm your mail address");
       await text("Mail is not set up here");
       await page.getByRole("button", {name: "Confirm your mail address"}).waitFor({state: "detached"});
       expect(await focused() === "Home", "the focus is lost");
       await toSignIn();
       await press("Forgotten your password?");
-      await fill("User name or mail address", "carl", page);
+      await fill("User name or mail address", "carl-whose-mail-address-is-long", page);
       await press("Mail me a link");
       await text("Mail is not set up here · Whoever runs this homeport");
       await page.evaluate(() => localStorage.removeItem("homeport.mailOff"));

@@ -42,6 +42,7 @@ function offForm() {
 
 function showEnrolled(enrolled) {
   show(() => narrow(heading(t("factor")), el("p", {}, t("factorTypeIn")), copyLine(t("factorSecret"), enrolled.secret),
+    el("p", {class: "value"}, enrolled.secret.match(/.{1,4}/g).join(" ")),
     el("p", {}, el("a", {href: enrolled.otpauth_uri}, t("factorOpen"))),
     form([codeField(t("factorFirstHint"))], {submit: t("factorConfirm"), send: (body) => call("POST", `${MFA}/confirm`, body),
       done: ({recovery_codes}) => showCodes(recovery_codes)}),
