@@ -13,6 +13,7 @@ const codeField = (hint) => ({name: "totp", label: t("factorCode"), required: tr
 
 export async function showFactor() {
   await renewUser().catch(() => {}); // another device may have changed it
+  if (user()?.mfa_enabled) isNeeded = false;
   if (user()) show(drawFactor);
 }
 
