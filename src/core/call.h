@@ -85,6 +85,7 @@ struct route {
     enum shown purpose;
     bool is_form;                    /* the body is a form, else JSON */
     const char *query;               /* names of its parameters, with commas; NULL: none */
+    struct text page_done, page_failed; /* where a browser goes that a link brought here; empty: it gets the JSON */
     enum gives gives;
     const struct record_type *given;
     struct text content_type;        /* GIVES_OTHER; its JSON may be that of `given`, without the envelope */

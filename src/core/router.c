@@ -10,6 +10,7 @@
 #define BODY(purpose_, type)      .takes = &type##_type, .purpose = purpose_,
 #define BODY_FORM(purpose_, type) BODY(purpose_, type).is_form = true,
 #define QUERY(names)              .query = names,
+#define PAGE(done, failed)        .page_done = TEXT_INIT(done), .page_failed = TEXT_INIT(failed),
 #define ONE(type)                 .gives = GIVES_ONE, .given = &type##_type,
 #define LIST(type)                .gives = GIVES_LIST, .given = &type##_type,
 #define NO_DATA                   .gives = GIVES_NO_DATA,

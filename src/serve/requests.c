@@ -105,7 +105,7 @@ static struct text fields_text(const struct fields *fields)
 /* ---- what waits for the core ---------------------------------------------------------------------- */
 
 static void remember(struct serve *serve, uint64_t exchange, const struct gate_result *who,
-                     struct text origin)
+                     struct text origin, bool wants_page)
 {
     if (serve->pending_count == serve->pending_room) {
         size_t room = serve->pending_room == 0 ? 16 : serve->pending_room * 2;
@@ -120,6 +120,7 @@ static void remember(struct serve *serve, uint64_t exchange, const struct gate_r
     pending->client = who->client;
     pending->is_limited = who->is_limited;
     pending->rate = who->rate;
+    pending->wants_page = wants_page;
     if (!text_to_zero_ended(origin, pending->origin, sizeof pending->origin))
         pending->origin[0] = 0;
 }
@@ -192,6 +193,26 @@ static uint64_t banned_s(struct serve *serve, const struct pending *pending, uns
                                               : 0;
 }
 
+/* A person's browser names HTML before JSON, if it names JSON at all. */
+static bool prefers_html(struct text accept)
+{
+    while (accept.data != NULL) {
+        struct text range = text_cut(&accept, ',');
+        struct text type = text_trim(text_cut(&range, ';'));
+        if (text_equal_fold(type, TEXT("text/html"))) return true;
+        if (text_equal_fold(type, TEXT("application/json"))) return false;
+    }
+    return false;
+}
+
+/* Trouble of ours is no verdict on the link: its sentence, even in JSON, says to try again. */
+static struct text page_of(const struct answer *answer)
+{
+    if (answer->status < 400) return answer->route->page_done;
+    return answer->status == err_info(ERR_CODE_WRONG)->status ? answer->route->page_failed
+                                                              : TEXT_NONE;
+}
+
 /* An answer from the core. */
 void serve_answer(struct serve *serve, const struct answer *answer)
 {
@@ -206,11 +227,14 @@ void serve_answer(struct serve *serve, const struct answer *answer)
     if (is_pending) add_limits(&fields, &pending.rate);
     if (is_pending && pending.origin[0] != 0) add_cors(&fields, text_of(pending.origin));
     metrics_answered(answer->route, answer->status, took_us(answer->started_us));
+    struct text page = is_pending && pending.wants_page ? page_of(answer) : TEXT_NONE;
+    bool is_page = page.bytes > 0;
+    if (is_page) add_field(&fields, TEXT("Location"), page);
     http_respond(serve->http, answer->exchange,
-                 &(struct http_reply){.status = answer->status,
-                                      .content_type = answer->content_type,
+                 &(struct http_reply){.status = is_page ? 303 : answer->status,
+                                      .content_type = is_page ? TEXT_NONE : answer->content_type,
                                       .fields = fields_text(&fields),
-                                      .body = answer->body});
+                                      .body = is_page ? TEXT_NONE : answer->body});
 }
 
 /* ---- the snapshot --------------------------------------------------------------------------------- */
@@ -440,8 +464,9 @@ void serve_request(void *context, uint64_t exchange, const struct http_request *
         refuse(serve, exchange, rq, &who, e, false);
         return;
     }
-    if (has_origin || who.is_limited)
-        remember(serve, exchange, &who, has_origin ? rq->origin : TEXT_NONE);
+    bool wants_page = who.call.route->page_done.bytes > 0 && prefers_html(rq->accept);
+    if (has_origin || wants_page || who.is_limited)
+        remember(serve, exchange, &who, has_origin ? rq->origin : TEXT_NONE, wants_page);
 }
 
 void serve_refused(void *context, uint64_t exchange, const struct http_request *rq, enum err why)

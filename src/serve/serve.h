@@ -23,12 +23,14 @@ struct event_client;
 struct asked;
 struct hashing;
 
-/* What an answer from the core shall carry besides: CORS fields for a browser's origin, and the rate limit. */
+/* What an answer from the core shall carry besides: CORS fields for a browser's origin, and the rate limit; or
+ * that it shall be a page. */
 struct pending {
     uint64_t exchange;
     struct ip_address client;
     bool is_limited;
     struct rate rate;
+    bool wants_page;
     char origin[256]; /* empty: none */
 };
 

@@ -22,6 +22,12 @@ static const unsigned char style_css[] = {
 static const unsigned char client_js[] = {
 #embed "ui/client.js"
 };
+static const unsigned char doors_js[] = {
+#embed "ui/doors.js"
+};
+static const unsigned char factor_js[] = {
+#embed "ui/factor.js"
+};
 static const unsigned char fields_js[] = {
 #embed "ui/fields.js"
 };
@@ -30,6 +36,12 @@ static const unsigned char forms_js[] = {
 };
 static const unsigned char home_js[] = {
 #embed "ui/home.js"
+};
+static const unsigned char mail_js[] = {
+#embed "ui/mail.js"
+};
+static const unsigned char view_js[] = {
+#embed "ui/view.js"
 };
 static const unsigned char words_js[] = {
 #embed "ui/words.js"
@@ -67,9 +79,13 @@ INCLUDE(index_html, "src/web/ui/index.html");
 INCLUDE(app_js, "src/web/ui/app.js");
 INCLUDE(style_css, "src/web/ui/style.css");
 INCLUDE(client_js, "src/web/ui/client.js");
+INCLUDE(doors_js, "src/web/ui/doors.js");
+INCLUDE(factor_js, "src/web/ui/factor.js");
 INCLUDE(fields_js, "src/web/ui/fields.js");
 INCLUDE(forms_js, "src/web/ui/forms.js");
 INCLUDE(home_js, "src/web/ui/home.js");
+INCLUDE(mail_js, "src/web/ui/mail.js");
+INCLUDE(view_js, "src/web/ui/view.js");
 INCLUDE(words_js, "src/web/ui/words.js");
 INCLUDE(docs_html, "src/web/ui/docs.html");
 INCLUDE(docs_js, "src/web/ui/docs.js");
@@ -97,9 +113,13 @@ static const struct file {
     {"/app.js", SCRIPT, false, app_js, END(app_js)},
     {"/style.css", STYLE, false, style_css, END(style_css)},
     {"/client.js", SCRIPT, false, client_js, END(client_js)},
+    {"/doors.js", SCRIPT, false, doors_js, END(doors_js)},
+    {"/factor.js", SCRIPT, false, factor_js, END(factor_js)},
     {"/fields.js", SCRIPT, false, fields_js, END(fields_js)},
     {"/forms.js", SCRIPT, false, forms_js, END(forms_js)},
     {"/home.js", SCRIPT, false, home_js, END(home_js)},
+    {"/mail.js", SCRIPT, false, mail_js, END(mail_js)},
+    {"/view.js", SCRIPT, false, view_js, END(view_js)},
     {"/words.js", SCRIPT, false, words_js, END(words_js)},
     {"/docs", HTML, false, docs_html, END(docs_html)},
     {"/docs/", HTML, false, docs_html, END(docs_html)},

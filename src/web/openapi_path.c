@@ -366,11 +366,21 @@ static void success_write(struct json *json, const struct route *route)
     json_close(json, '}');
 }
 
+static void page_write(struct json *json)
+{
+    openapi_raw(
+        json, "303",
+        "{\"description\":\"For who prefers text/html to application/json: a page that says what came of it\","
+        "\"headers\":{\"Location\":{\"schema\":{\"type\":\"string\"}},"
+        "\"X-Request-Id\":{\"$ref\":\"#/components/headers/RequestId\"}}}");
+}
+
 static void responses_write(struct json *json, const struct route *route)
 {
     unsigned status = 0, next;
     openapi_open(json, "responses", '{');
     success_write(json, route);
+    if (route->page_done.bytes > 0) page_write(json);
     if (openapi_has_etag(route))
         openapi_raw(json, "304", "{\"$ref\":\"#/components/responses/NotModified\"}");
     do { /* each status of errors.def once, in order */

@@ -1,5 +1,6 @@
-// What page.mjs needs around the page: the program, a DNS provider, the browser, and counting.
+// What page.mjs needs around the page: the program, a DNS provider, mail and SMS, an authenticator, the browser, and counting.
 import {spawn} from "node:child_process";
+import {createHmac} from "node:crypto";
 import fs from "node:fs";
 import http from "node:http";
 import {createRequire} from "node:module";
@@ -37,13 +38,14 @@ const freePort = () => new Promise((done) => {
 
 export class Homeport {
   log = "";
+  settings = {"net.allow_private": "127.0.0.0/8", "ddns.cooldown": 0, "auth.access_ttl": 30};
 
   async start() {
     this.port ??= await freePort();
     this.base = `http://127.0.0.1:${this.port}`;
     const data = path.join(folder, "data");
     fs.mkdirSync(data, {recursive: true});
-    fs.writeFileSync(path.join(data, "homeport.conf"), "net.allow_private = 127.0.0.0/8\nddns.cooldown = 0\nauth.access_ttl = 30\n");
+    fs.writeFileSync(path.join(data, "homeport.conf"), Object.entries(this.settings).map(([name, value]) => `${name} = ${value}\n`).join(""));
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HOMEPORT_")));
     const flags = ["serve", "--data", data, "--listen", `127.0.0.1:${this.port}`];
     this.process = spawn(process.env.HOMEPORT_BIN, flags, {env, stdio: ["ignore", "pipe", "pipe"]});
@@ -92,6 +94,82 @@ export class Provider {
   stop() {
     this.server.close();
   }
+}
+
+// ---- letters
+
+/** A mail server that takes every mail; mails holds their texts. */
+export class MailSink {
+  mails = [];
+
+  async start() {
+    this.server = net.createServer((socket) => this.speak(socket));
+    await new Promise((done) => this.server.listen(0, "127.0.0.1", done));
+    this.settings = {"smtp.url": `smtp://127.0.0.1:${this.server.address().port}`, "smtp.from": "homeport@example.test", "smtp.starttls": "false"};
+  }
+
+  speak(socket) {
+    let rest = "", mail = null;
+    const say = (line) => socket.write(`${line}\r\n`);
+    const take = (line) => {
+      if (mail === null) return this.command(line, say, () => { mail = []; });
+      if (line !== ".") return mail.push(line);
+      this.mails.push(Buffer.from(mail.slice(mail.indexOf("")).join(""), "base64").toString());
+      mail = null;
+      say("250 taken");
+    };
+    socket.on("error", () => {});
+    socket.on("data", (bytes) => {
+      const lines = (rest + bytes).split("\r\n");
+      rest = lines.pop();
+      lines.forEach(take);
+    });
+    say("220 sink.example.test");
+  }
+
+  command(line, say, begin) {
+    const word = line.slice(0, 4).toUpperCase();
+    if (word === "DATA") begin();
+    say({DATA: "354 go on", QUIT: "221 bye"}[word] ?? "250 ok");
+  }
+
+  /** The link in the next mail that comes after `count` others. */
+  link(count) {
+    return until("a mail", () => this.mails[count]).then((text) => /http:\/\/\S+/.exec(text)[0]);
+  }
+
+  stop() {
+    this.server.close();
+  }
+}
+
+/** Alibaba's SMS service, who believes every signature; codes holds what it was to send. */
+export class SmsService {
+  codes = [];
+
+  async start() {
+    this.server = http.createServer((request, response) => {
+      this.codes.push(JSON.parse(new URL(request.url, "http://x").searchParams.get("TemplateParam")).code);
+      response.setHeader("Content-Type", "application/json");
+      response.end(JSON.stringify({Code: "OK", Message: "OK", RequestId: "1", BizId: "1^0"}));
+    });
+    await new Promise((done) => this.server.listen(0, "127.0.0.1", done));
+    this.settings = {"sms.endpoint": `http://127.0.0.1:${this.server.address().port}`, "sms.access_key_id": "LTAIexample",
+      "sms.access_key_secret": "secret", "sms.sign_name": "示例签名", "sms.template_code": "SMS_123456789"};
+  }
+
+  stop() {
+    this.server.close();
+  }
+}
+
+/** The code that an authenticator shows (RFC 6238), now or some steps of 30 s away. */
+export function totp(secret, steps = 0) {
+  const bits = [...secret].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0")).join("");
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  const mac = createHmac("sha1", Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)))).update(counter).digest();
+  return String((mac.readUInt32BE(mac.at(-1) & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }
 
 // ---- the browser

@@ -2,11 +2,13 @@
 // Run by run.sh. Any exception, any word of the content security policy and any request to another host fails.
 import fs from "node:fs";
 import path from "node:path";
-import {Homeport, Provider, expect, folder, openBrowser, run, until} from "./lib.mjs";
+import {accountSteps} from "./accounts.mjs";
+import {Homeport, MailSink, Provider, SmsService, expect, folder, openBrowser, run, until} from "./lib.mjs";
 
 const PASSWORD = "correct horse battery";
-const homeport = new Homeport(), provider = new Provider();
-await provider.start();
+const homeport = new Homeport(), provider = new Provider(), sink = new MailSink(), sms = new SmsService();
+for (const outside of [provider, sink, sms]) await outside.start();
+Object.assign(homeport.settings, sink.settings, sms.settings, {"auth.mfa_required_roles": "operator"});
 await homeport.start();
 const {browser, page, troubles} = await openBrowser(homeport.base);
 
@@ -183,6 +185,7 @@ const steps = [
     await press("Sign in");
     await rowReads("home", "203.0.113.12", "synced");
   }],
+  ...accountSteps({homeport, sink, sms, browser, page, press, fill, focused, isWide, PASSWORD}),
   ["/docs shows the description, and takes none from its address", async () => {
     await page.setViewportSize({width: 1200, height: 900});
     await page.goto(`${homeport.base}/docs?url=https://elsewhere.example/a.json&configUrl=https://elsewhere.example/b.json`);
@@ -207,7 +210,7 @@ const count = await run(steps, async () => {
 });
 await browser.close();
 await homeport.stop();
-provider.stop();
+[provider, sink, sms].forEach((outside) => outside.stop());
 fs.rmSync(folder, {recursive: true, force: true, maxRetries: 5});
 console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
 process.exit(count.failed > 0 ? 1 : 0);

@@ -199,6 +199,27 @@ def test_mail_for_nobody(both, cloud, sink, unique):
     assert "email" in user.post(MAIL_SEND, {"email": "x@example.test"}, expect=422).fields
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+def test_a_link_opened_in_a_browser(both, cloud, sink, unique):
+    """Who prefers HTML is sent on to a page that says what came of it; programs keep getting JSON."""
+    user, b = new_user(both, cloud, unique)
+    sink.mails.clear()
+    user.post(MAIL_SEND)
+    token = token_in(sink.wait_mails(1)[0])
+    opened = lambda accept, token=token, **kw: both.client().get(MAIL_VERIFY, params={"token": token}, headers={"accept": accept}, **kw)
+    for accept in ("application/json", "application/json, text/html", "*/*", "text/htm", "application/json;q=0.5, TEXT/HTML"):
+        assert opened(accept, "no.such", expect=422).code == CODE_WRONG
+    for accept in (BROWSER, "Text/HTML ;q=0.9", "image/png, text/html, application/json"):
+        r = opened(accept, "no.such", expect=303)
+        assert (r.headers["location"], r.headers["content-length"]) == ("/#confirm-failed", "0")
+    assert opened(BROWSER, expect=303).headers["location"] == "/#confirmed"
+    assert user.get(ME).data["email_verified"] is True
+    assert opened(BROWSER, expect=303).headers["location"] == "/#confirm-failed", "a link is good once"
+    assert "303" in both.client().get("/openapi.json").body["paths"][MAIL_VERIFY]["get"]["responses"]
+
+
 def test_mail_down(both, cloud, sink, unique):
     """A mail server that refuses: who is signed in is told, 503004; whoever is not learns nothing."""
     user, b = new_user(both, cloud, unique)

@@ -1,73 +1,26 @@
 // The page: who is there, and what is in sight. What a domain, source or record looks like stands in home.js.
-import {begin, callOpen, signOut, user, whenEnded} from "/client.js";
-import {button, el, form} from "/forms.js";
+import {begin, callOpen, end, renewUser, signOut, user, whenEnded, whenMustEnroll} from "/client.js";
+import {drawConfirmed, drawReset, drawSetup, drawSignIn, whenEntered} from "/doors.js";
+import {leaveFactor, showFactor, showFactorNeeded} from "/factor.js";
+import {button, el, explain} from "/forms.js";
 import {leaveHome, showHome} from "/home.js";
+import {show, showAgain, tell, whenShown} from "/view.js";
 import {switchLanguage, t} from "/words.js";
 
-const byId = (id) => document.getElementById(id);
-let view = null; // the function that draws what is in sight, again in another language
-
-/** Draws a view; the focus moves to its heading. */
-function show(draw) {
-  view = draw;
-  byId("live").textContent = byId("alert").textContent = byId("status").textContent = "";
-  const nodes = draw();
-  byId("main").replaceChildren(...nodes);
-  const heading = byId("main").querySelector("h1");
-  document.title = `${heading.textContent} · homeport`;
-  drawFrame();
-  heading.focus();
-}
-
 function drawFrame() {
-  byId("nav").replaceChildren(...[
+  document.getElementById("nav").replaceChildren(...[
     el("a", {href: "/docs"}, "API"),
     button(t("switchLanguage"), () => {
       switchLanguage();
-      show(view);
+      showAgain();
     }),
-    user() && el("span", {class: "who"}, user().username),
+    user() && el("span", {class: "who"}, user().username ?? user().nickname ?? t("device")),
+    user() && button(t("factor"), showFactor),
     user() && button(t("signOut"), async () => {
       await signOut();
       leave();
     }),
   ].filter(Boolean));
-}
-
-// ---- signing in
-
-const heading = (text) => el("h1", {tabindex: -1}, text);
-
-const accountFields = () => [
-  {name: "username", label: t("username"), required: true, complete: "username"},
-  {name: "email", label: t("email"), type: "email", required: true, complete: "email"},
-  {name: "password", label: t("password"), type: "password", required: true, hint: t("passwordHint"), complete: "new-password"},
-];
-
-function enterBy(path) {
-  return {send: (body) => callOpen("POST", path, body), done: enter};
-}
-
-function drawSetup(token) {
-  const fields = [{name: "token", label: t("token"), required: true, value: token}, ...accountFields()];
-  return [el("section", {class: "card narrow"}, heading(t("setup")), el("p", {}, t("setupSay")),
-    form(fields, {submit: t("setupSend"), ...enterBy("/api/v1/setup")}))];
-}
-
-function drawRegister() {
-  return [el("section", {class: "card narrow"}, heading(t("register")),
-    form(accountFields(), {submit: t("register"), ...enterBy("/api/v1/auth/register")}),
-    button(t("toSignIn"), () => show(drawSignIn), {class: "link"}))];
-}
-
-function drawSignIn() {
-  const fields = [
-    {name: "account", label: t("account"), required: true, complete: "username"},
-    {name: "password", label: t("password"), type: "password", required: true, complete: "current-password"},
-  ];
-  return [el("section", {class: "card narrow"}, heading(t("signIn")),
-    form(fields, {submit: t("signIn"), ...enterBy("/api/v1/auth/login")}),
-    button(t("register"), () => show(drawRegister), {class: "link"}))];
 }
 
 // ---- coming and going
@@ -77,25 +30,61 @@ function enter(tokens) {
   show(showHome);
 }
 
-function leave(why = "") {
-  leaveHome();
+function closeDialogs() {
   document.querySelectorAll("dialog").forEach((dialog) => dialog.close());
-  show(drawSignIn);
-  byId("alert").textContent = why;
 }
 
-async function start() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
-  if (token) history.replaceState(null, "", location.pathname);
-  whenEnded(() => leave(t("ended")));
-  if (user()) return enter();
+function leave({why = "", note = ""} = {}) {
+  leaveHome();
+  leaveFactor();
+  closeDialogs();
+  show(() => drawSignIn(note));
+  tell("alert", why);
+}
+
+/* What stands behind # in a link: "token=..." of the start, "reset?token=..." and "confirmed" of mails. Nobody
+ * shall find a token in the address bar or the history. */
+function takeHash() {
+  const [, place, query] = /^#([a-z-]*)(?:\?(.*))?$/.exec(location.hash) ?? ["", "", location.hash.slice(1)];
+  if (location.hash) history.replaceState(null, "", location.pathname);
+  return {place, token: new URLSearchParams(query).get("token") ?? ""};
+}
+
+async function goOn(token = "") {
+  if (user()) {
+    await renewUser().catch(() => {});
+    return user() && enter();
+  }
   try {
     await callOpen("GET", "/api/v1/setup");
     show(() => drawSetup(token));
   } catch (failure) {
     show(drawSignIn);
-    if (failure.status !== 404) byId("alert").textContent = failure.message;
+    if (failure.status !== 404) tell("alert", explain(failure));
   }
 }
 
-start();
+function open() {
+  const {place, token} = takeHash();
+  closeDialogs();
+  if (place === "reset") {
+    show(() => drawReset(token, () => {
+      end(); // homeport has ended all sign-ins
+      leave({note: t("resetDone")});
+    }));
+  } else if (place === "confirmed" || place === "confirm-failed") {
+    show(() => drawConfirmed(place === "confirmed", () => goOn()));
+  } else {
+    goOn(token);
+  }
+}
+
+whenShown(drawFrame);
+whenEntered(enter);
+whenEnded(() => leave({why: t("ended")}));
+whenMustEnroll(() => {
+  closeDialogs();
+  showFactorNeeded();
+});
+addEventListener("hashchange", () => location.hash && open());
+open();

@@ -6,12 +6,17 @@ const SILENCE_MAX_MS = 50_000; // the stream says something every 20 seconds
 const WAIT_MIN_MS = 1_000, WAIT_MAX_MS = 30_000;
 const AWAY_MAX_MS = 60_000; // after a longer break the page reads everything anew
 
-/** A call that did not succeed; fields is what data.errors said. */
+/** Codes of refusals that the page has an answer to. */
+export const refusals = {MFA_NEEDED: 401009, MFA_WRONG: 401010, BANNED: 403006, CAPTCHA_NEEDED: 403007, MFA_ENROLL: 403009, MAIL_OFF: 503006};
+
+/** A call that did not succeed; fields is what data.errors said, retryAfter in seconds. */
 export class Failure extends Error {
-  constructor(status, body) {
+  constructor(status, body, retryAfter = 0) {
     super(body.message ?? (status === 0 ? t("noAnswer") : t("strangeAnswer", status)));
     this.status = status;
+    this.code = body.code ?? 0;
     this.fields = body.data?.errors ?? [];
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -23,9 +28,13 @@ async function send(method, path, body, token) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const request = {method, headers, cache: "no-store", credentials: "omit", body: body && JSON.stringify(body)};
   const response = await fetch(path, request).catch(() => { throw new Failure(0, {}); });
+  if (!response.ok) throw await failureOf(response);
+  return (await response.json().catch(() => ({}))).data;
+}
+
+async function failureOf(response) {
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Failure(response.status, answer);
-  return answer.data;
+  return new Failure(response.status, answer, Number(response.headers.get("Retry-After")));
 }
 
 /** A call that needs no sign-in. */
@@ -37,6 +46,7 @@ export async function call(method, path, body) {
   try {
     return await send(method, path, body, token);
   } catch (failure) {
+    if (failure.code === refusals.MFA_ENROLL && session) onMustEnroll();
     if (failure.status !== 401) throw failure;
     if (session?.access === token) await refresh();
     return send(method, path, body, await freshToken());
@@ -47,10 +57,12 @@ export async function call(method, path, body) {
 
 let session = JSON.parse(sessionStorage.getItem(KEEP));
 let refreshing = null, refreshTimer = 0;
-let onEnded = () => {};
+let onEnded = () => {}, onMustEnroll = () => {};
 
 export const user = () => session?.user;
 export const whenEnded = (then) => { onEnded = then; };
+/** When the user's role asks for a second factor and there is none: all else is refused. */
+export const whenMustEnroll = (then) => { onMustEnroll = then; };
 
 /** Takes the answer of a sign-in or refresh. */
 export function begin(tokens) {
@@ -65,11 +77,19 @@ export function begin(tokens) {
   connection?.abort(); // the stream goes on with the new token
 }
 
+/** Reads the user's own account again. */
+export async function renewUser() {
+  const fresh = await call("GET", "/api/v1/users/me");
+  if (session?.user.id !== fresh.id) return; // signed out meanwhile
+  session.user = fresh;
+  sessionStorage.setItem(KEEP, JSON.stringify(session));
+}
+
 export function end() {
-  session = watcher = null;
+  session = null;
   sessionStorage.removeItem(KEEP);
   clearTimeout(refreshTimer);
-  connection?.abort();
+  stopWatching();
 }
 
 export async function signOut() {
@@ -84,9 +104,11 @@ function planRefresh() {
 }
 if (session) planRefresh();
 
+/* A device has no refresh token: it shows the one it has. */
 function refresh() {
   const old = session;
-  refreshing ??= send("POST", "/api/v1/auth/refresh", {refresh_token: old.refresh})
+  const shown = old.refresh ? [{refresh_token: old.refresh}] : [{}, old.access];
+  refreshing ??= send("POST", "/api/v1/auth/refresh", ...shown)
     .then((tokens) => session === old && begin(tokens))
     .catch((failure) => {
       if (failure.status === 401 && session === old) {
@@ -129,12 +151,18 @@ export async function watch({onOpen, onLost, onChange}) {
     const token = session.access;
     await readStream(lastId, opened, take).catch(async (failure) => {
       if (failure.status === 401 && session?.access === token) await refresh().catch(() => {});
+      if (failure.code === refusals.MFA_ENROLL && watcher === me) onMustEnroll();
     });
-    if (session?.access !== token) continue; // a new token, or signed out
+    if (session?.access !== token || watcher !== me) continue; // a new token, or signed out
     onLost();
     await new Promise((done) => setTimeout(done, wait * (0.75 + Math.random() / 2)));
     wait = Math.min(wait * 2, WAIT_MAX_MS);
   }
+}
+
+export function stopWatching() {
+  watcher = null;
+  connection?.abort();
 }
 
 async function readStream(lastId, opened, take) {
@@ -144,7 +172,7 @@ async function readStream(lastId, opened, take) {
   let silence = setTimeout(() => mine.abort(), SILENCE_MAX_MS);
   try {
     const response = await fetch("/api/v1/events", {headers, signal: mine.signal, cache: "no-store", credentials: "omit"});
-    if (!response.ok) throw new Failure(response.status, {});
+    if (!response.ok) throw await failureOf(response);
     opened();
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let rest = ""; ;) {

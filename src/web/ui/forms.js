@@ -1,4 +1,5 @@
 // Elements, dialogs, and forms built from tables of fields.
+import {refusals} from "/client.js";
 import {say, t} from "/words.js";
 
 // ---- elements
@@ -16,6 +17,28 @@ export function el(tag, properties, ...children) {
 
 export function button(text, click, properties) {
   return el("button", {type: "button", click, ...properties}, text);
+}
+
+// ---- things to be copied
+
+export function copyLine(label, text) {
+  const input = el("input", {readonly: true, "aria-label": label, class: "value"});
+  input.value = text;
+  return copyField(label, input);
+}
+
+/** The same for several lines, of which all are in sight. */
+export function copyBox(label, text) {
+  return copyField(label, el("textarea", {readonly: true, "aria-label": label, class: "value", rows: text.split("\n").length}, text));
+}
+
+/* The clipboard's own interface is there on https and localhost only; a selection can be copied anywhere. */
+function copyField(label, input) {
+  const copy = button(t("copy"), () => {
+    input.select();
+    if (document.execCommand("copy")) copy.textContent = t("copied");
+  }, {"aria-label": `${t("copy")}: ${label}`});
+  return el("div", {class: "field"}, el("span", {class: "label"}, label), el("div", {class: "line"}, input, copy));
 }
 
 // ---- dialogs
@@ -46,16 +69,19 @@ export function openForm(title, fields, options) {
 let ids = 0;
 const nextId = () => `id${ids++}`;
 
-/* A field is {name, label, type, value, required, hint, options, when, off, complete}:
+/* A field is {name, label, type, value, required, hint, options, when, off, complete, inputmode, action}:
  *   name      of the API; "a.b" is b within the object a
- *   type      text, email, number, password, select, checkbox, area, lines (a list), map (an object)
+ *   type      text, email, tel, number, password, select, checkbox, area, lines (a list), map (an object)
  *   options   of a select: [value, text] pairs, or a function of the form's values that gives them
  *   when      a function of the form's values: the field is there only while it says so
  *   off       what to send while the field is not there; default: nothing
- * send(body) makes the call, done(answer) follows when it went well. With isEdit, empty fields are sent as
- * null, but not those within objects; without, not at all. */
-export function form(fields, {submit, send, done, close, isEdit, isDanger, note}) {
+ *   action    {text, run}: a button beside it; run(value) gives the sentence to be said, and the next field has the focus
+ * send(body) makes the call, done(answer) follows when it went well, refused(failure) may make of a failure
+ * {message, fields, focus: name of a field}. With isEdit, empty fields are sent as null, but not those within
+ * objects; without, not at all. */
+export function form(fields, {submit, send, done, refused, close, isEdit, isDanger, note}) {
   const rows = fields.map(makeRow);
+  rows.filter((row) => row.field.action).forEach((row) => addAction(row, rows));
   const problem = el("p", {class: "problem", role: "alert", tabindex: -1});
   const submitButton = el("button", {type: "submit", class: isDanger ? "danger" : "main"}, submit);
   const node = el("form", {novalidate: true}, note && el("p", {}, note), rows.map((row) => row.node), problem,
@@ -76,7 +102,9 @@ export function form(fields, {submit, send, done, close, isEdit, isDanger, note}
       close?.();
       done?.(answer);
     } catch (failure) {
-      if (node.isConnected) showFailure(rows, problem, failure);
+      const shown = refused?.(failure) ?? failure;
+      arrange();
+      if (node.isConnected) showFailure(rows, problem, shown);
     } finally {
       submitButton.disabled = false;
       submitButton.textContent = submit;
@@ -114,9 +142,33 @@ function makeInput(field, properties) {
   if (type === "area" || type === "lines" || type === "map") {
     return el("textarea", {...properties, rows: 3}, type === "lines" ? (value ?? []).join("\n") : value ?? "");
   }
-  const input = el("input", {...properties, type: type === "number" ? "text" : type ?? "text", inputmode: type === "number" && "numeric"});
+  const input = el("input", {...properties, type: type === "number" ? "text" : type ?? "text", inputmode: type === "number" ? "numeric" : field.inputmode});
   input.value = value ?? "";
   return input;
+}
+
+function addAction(row, rows) {
+  const {name, action} = row.field;
+  const said = el("p", {class: "quiet", role: "status"});
+  const run = button(action.text, async () => {
+    const value = valueOf(row).trim();
+    said.textContent = "";
+    mark(row, value ? "" : t("required"));
+    if (!value) return row.input.focus();
+    run.disabled = true;
+    try {
+      said.textContent = await action.run(value);
+      rows[rows.indexOf(row) + 1].input.focus();
+    } catch (failure) {
+      const own = failure.fields?.find((one) => one.field === name);
+      mark(row, own ? say(own.reason) : explain(failure));
+      row.input.focus();
+    } finally {
+      run.disabled = false;
+    }
+  });
+  row.input.after(run);
+  row.node.append(said);
 }
 
 const valueOf = ({field, input}) => (field.type === "checkbox" ? input.checked : input.value);
@@ -184,8 +236,16 @@ function checkRequired(rows) {
   return missing.length === 0;
 }
 
+/** What a failure says to a person. */
+export function explain({message, status, code, retryAfter}) {
+  if (code === refusals.CAPTCHA_NEEDED) return t("captchaNeeded");
+  const sentence = say(message);
+  if (!retryAfter || (status !== 429 && code !== refusals.BANNED)) return sentence;
+  return `${sentence} · ${retryAfter > 90 ? t("againInMinutes", Math.ceil(retryAfter / 60)) : t("againInSeconds", retryAfter)}`;
+}
+
 function showFailure(rows, problem, failure) {
-  const parts = [say(failure.message)];
+  const parts = [explain(failure)].filter(Boolean);
   let first = null;
   for (const {field, reason} of failure.fields ?? []) {
     const row = rows.find((one) => one.field.name === field && !one.isOff);
@@ -193,6 +253,7 @@ function showFailure(rows, problem, failure) {
     else parts.push(`${field}: ${say(reason)}`);
     first ??= row?.input;
   }
+  first ??= rows.find((one) => one.field.name === failure.focus && !one.isOff)?.input;
   problem.textContent = parts.join(" · ");
   (first ?? problem).focus();
 }

@@ -1,7 +1,9 @@
 // The view of a signed-in user: addresses, domains with their records, keys; kept up to date by events.
 // Everything in sight stands in the tables below, by id; put() and drop() keep what is drawn equal to them.
-import {call, user, watch} from "/client.js";
-import {button, el, openDialog, openForm} from "/forms.js";
+import {call, refusals, renewUser, stopWatching, user, watch} from "/client.js";
+import {button, copyLine, el, explain, openDialog, openForm} from "/forms.js";
+import {fillMailLine} from "/mail.js";
+import {tell} from "/view.js";
 import {t, say, time} from "/words.js";
 import {domainFields, domainEditFields, keyFields, recordFields, sourceEditFields, sourceFields} from "/fields.js";
 
@@ -38,8 +40,10 @@ export function showHome() {
       el("div", {class: "bar"}, el("h2", {id: `${name}-title`}, title), el("div", {class: "buttons"}, buttons)), empty, list);
   };
   places.counts = el("p", {class: "counts"});
+  places.mail = el("div", {});
+  fillMailLine(places.mail);
   const nodes = [
-    el("h1", {tabindex: -1, class: "unseen"}, t("home")),
+    el("h1", {tabindex: -1, class: "unseen"}, t("home")), places.mail,
     section("sources", t("sources"), button(t("addSource"), addSource), t("noSources"), el("ul", {class: "tiles"})),
     section("domains", t("domains"), [button(t("syncAll"), syncAll), button(t("addDomain"), addDomain)], t("noDomains"), el("div", {})),
     section("keys", t("keys"), button(t("addKey"), addKey), t("noKeys"), el("ul", {class: "tiles"})),
@@ -55,15 +59,12 @@ export function showHome() {
 }
 
 export function leaveHome() {
+  stopWatching();
   for (const kind of Object.values(kinds)) kind.all.clear();
   drawn.clear();
   [waiting, whole, partial].forEach((all) => all.clear());
   counts = {};
   isLoaded = isWatching = false;
-}
-
-function tell(where, text) {
-  document.getElementById(where).textContent = text;
 }
 
 let statusTimer = 0;
@@ -79,7 +80,7 @@ async function act(work) {
   try {
     return await work();
   } catch (failure) {
-    if (user()) tell("alert", [say(failure.message), ...(failure.fields ?? []).map((e) => `${e.field}: ${say(e.reason)}`)].join(" · "));
+    if (user() && failure.code !== refusals.MFA_ENROLL) tell("alert", [explain(failure), ...(failure.fields ?? []).map((e) => `${e.field}: ${say(e.reason)}`)].join(" · "));
   }
 }
 
@@ -173,6 +174,7 @@ function follow() {
       if (!isLoaded) act(loadAll);
     },
     onChange: ({type, action, id}) => {
+      if (type === "user" && id === user()?.id) renewUser().then(() => fillMailLine(places.mail), () => {});
       if (!kinds[type]) return;
       if (action === "remove") return forget(kinds[type], id);
       waiting.set(id, type);
@@ -409,7 +411,7 @@ function showHistory(record) {
       more.dataset.cursor = page.next_cursor ?? "";
       if (page.total === 0) list.before(el("p", {class: "empty"}, t("noHistory")));
     } catch (failure) {
-      wrong.textContent = say(failure.message);
+      wrong.textContent = explain(failure);
     }
   };
   openDialog(t("historyOf", nameOf(record)), (close) => [list, wrong, el("footer", {}, more, button(t("close"), close))]);
@@ -467,15 +469,4 @@ function showKey(key) {
     names.length === 0 && el("p", {class: "hint"}, t("keyNoNames")),
     copyLine(t("keyUser"), "router"), copyLine(t("keyPassword"), key), el("footer", {}, button(t("close"), close)),
   ].filter(Boolean));
-}
-
-/* The clipboard's own interface is there on https and localhost only; a selection can be copied anywhere. */
-function copyLine(label, text) {
-  const input = el("input", {readonly: true, "aria-label": label, class: "value"});
-  input.value = text;
-  const copy = button(t("copy"), () => {
-    input.select();
-    if (document.execCommand("copy")) copy.textContent = t("copied");
-  }, {"aria-label": `${t("copy")}: ${label}`});
-  return el("div", {class: "field"}, el("span", {class: "label"}, label), el("div", {class: "line"}, input, copy));
 }
