@@ -349,8 +349,8 @@ enum err letter_answered(struct step *step, struct task *task, const struct outs
         task_complete(step, task, TEXT("The letter is gone"));
         return OK;
     }
-    job = (struct letter_job){.config = step->config, .arena = step->arena, .now_ms = step->now_ms, .letter = letter};
-    channel->judge(&job, answer, &verdict);
+    job_of(step, &letter, &memo, &job); /* with another key file it does not open, and there is nothing to hide */
+    channel_judge(channel, &job, answer, &verdict);
     if (verdict.is_unknown) {
         leave_unknown(step, task, &letter, &memo, verdict.detail);
         return OK;
