@@ -12,6 +12,7 @@ int main(int argc, char **argv)
 {
     struct cli cli;
     signal(SIGPIPE, SIG_IGN);
+    cli_no_core_file();
     if (sodium_init() < 0) {
         fprintf(stderr, "homeport: no source of random numbers\n");
         return 1;

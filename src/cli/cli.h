@@ -56,6 +56,8 @@ int cli_decide(const struct cli *cli, cli_decision decide, void *context, const 
 /* A store is read through a memory map: where its file is cut off or the disk fails, the kernel answers with
  * this signal (SIGBUS). From now on that is said in words, with exit code 1. */
 void cli_guard(int signal_number);
+/* However the process ends, what it had in memory (keys, passwords) is not written to a file. */
+void cli_no_core_file(void);
 /* What others gave, fit for a terminal: no control characters, and cut to `size` with its closing zero byte. */
 struct text cli_shown(struct text t, char *out, size_t size);
 

@@ -1,6 +1,7 @@
 /* The data folder, for commands that work beside a running server. */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -17,6 +18,13 @@ static void on_damage(int signal_number)
     _exit(1);
 }
 
+/* With a pipe in kernel.core_pattern the kernel does not look at the limit, but for a limit of one byte: then it writes to
+ * no pipe, nor a file, which needs a page at least. PR_SET_DUMPABLE would also close /proc/PID to whoever runs homeport. */
+void cli_no_core_file(void)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});
+}
+
 void cli_guard(int signal_number)
 {
     signal(signal_number, on_damage);
@@ -30,7 +38,7 @@ static bool is_there(const struct home *home)
 }
 
 /* A damaged tree may lead LMDB anywhere, so here the other two signals count as well. The server keeps them as
- * they are: there they mean a fault of our own, and a core file is wanted. */
+ * they are: there they mean a fault of our own, and who manages it is to see how it ended. */
 bool cli_open(const struct cli *cli, struct home *home, bool must_exist)
 {
     cli_guard(SIGBUS);

@@ -34,7 +34,7 @@ static void on_ended(void *context, uint64_t ref, const struct http_result *resu
         .date_ms = result->date_ms,
         .may_have_arrived = result->may_have_arrived,
     };
-    attempt->channel->judge(&attempt->job, &answer, &attempt->verdict);
+    channel_judge(attempt->channel, &attempt->job, &answer, &attempt->verdict);
     attempt->has_ended = true;
     fetcher_close(attempt->fetcher);
 }

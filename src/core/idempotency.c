@@ -2,11 +2,14 @@
 
 #include <sodium.h>
 
-static void hash_hex(char out[SCOPE_HASH_BYTES + 1], const struct text *parts, unsigned count)
+/* Keyed, for a body may hold a password: from a plain hash of it the password could be guessed faster than from the
+ * Argon2id string that stands beside it in the store. */
+static void hash_hex(const struct secrets *secrets, char out[SCOPE_HASH_BYTES + 1],
+                     const struct text *parts, unsigned count)
 {
     uint8_t hash[SCOPE_HASH_BYTES / 2];
     crypto_generichash_state state;
-    crypto_generichash_init(&state, NULL, 0, sizeof hash);
+    crypto_generichash_init(&state, secrets->hash_key, sizeof secrets->hash_key, sizeof hash);
     for (unsigned i = 0; i < count; i++) {
         uint64_t bytes =
             parts[i].bytes; /* in front of each part, so that parts cannot run together */
@@ -17,7 +20,8 @@ static void hash_hex(char out[SCOPE_HASH_BYTES + 1], const struct text *parts, u
     sodium_bin2hex(out, SCOPE_HASH_BYTES + 1, hash, sizeof hash);
 }
 
-bool idempotency_applies(const struct call *call, struct idempotent_key *key)
+bool idempotency_applies(const struct secrets *secrets, const struct call *call,
+                         struct idempotent_key *key)
 {
     const struct route *route = call->route;
     bool creates = route->method == METHOD_POST && (route->status == 201 || route->status == 202);
@@ -29,8 +33,8 @@ bool idempotency_applies(const struct call *call, struct idempotent_key *key)
         {(const char *)&call->id, sizeof call->id},
         call->idempotency_key,
     };
-    hash_hex(key->scope, who, sizeof who / sizeof *who);
-    hash_hex(key->body, &call->body_raw, 1);
+    hash_hex(secrets, key->scope, who, sizeof who / sizeof *who);
+    hash_hex(secrets, key->body, &call->body_raw, 1);
     return true;
 }
 

@@ -27,7 +27,7 @@ struct idempotent_waits {
 };
 
 /* True when the call has a key and its route honours it. */
-bool idempotency_applies(const struct call *call, struct idempotent_key *key);
+bool idempotency_applies(const struct secrets *secrets, const struct call *call, struct idempotent_key *key);
 /* ERR_NOT_FOUND: go on and do it. OK: reply holds the first answer. Else the refusal. */
 enum err idempotency_find(struct step *step, const struct idempotent_waits *waits,
                           const struct idempotent_key *key, struct reply *reply);

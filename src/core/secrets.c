@@ -9,7 +9,7 @@ enum { NONCE_BYTES = 24, SEALED_BYTES_LEAST = NONCE_BYTES + crypto_secretbox_MAC
 enum { BASE64 = sodium_base64_VARIANT_ORIGINAL_NO_PADDING };
 
 /* Numbers of derived keys: for ever, as the sealed texts are. */
-enum { KEY_SEAL = 1, KEY_TOKEN = 2, KEY_FINGERPRINT = 3 };
+enum { KEY_SEAL = 1, KEY_TOKEN = 2, KEY_FINGERPRINT = 3, KEY_HASH = 4 };
 
 void secrets_derive(struct secrets *secrets, const uint8_t root[32])
 {
@@ -21,6 +21,8 @@ void secrets_derive(struct secrets *secrets, const uint8_t root[32])
     crypto_kdf_derive_from_key(secrets->seal_key, sizeof secrets->seal_key, KEY_SEAL, context,
                                root);
     crypto_kdf_derive_from_key(secrets->token_key, sizeof secrets->token_key, KEY_TOKEN, context,
+                               root);
+    crypto_kdf_derive_from_key(secrets->hash_key, sizeof secrets->hash_key, KEY_HASH, context,
                                root);
     crypto_kdf_derive_from_key(fingerprint, sizeof fingerprint, KEY_FINGERPRINT, context, root);
     memcpy(secrets->fingerprint, fingerprint, sizeof secrets->fingerprint);

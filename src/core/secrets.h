@@ -10,6 +10,7 @@
 struct secrets {
     uint8_t seal_key[32];
     uint8_t token_key[32]; /* signs nothing itself: see secrets_token_key() */
+    uint8_t hash_key[32];  /* for hashes of what may be guessed */
     uint8_t fingerprint[8]; /* tells whether the file is the one that this store was sealed with */
 };
 

@@ -34,6 +34,7 @@ struct channel {
     bool (*is_set_up)(const struct config *config);
     /* Fills in everything of the call but task_id and memo. */
     void (*write)(const struct letter_job *job, struct outside_call *call);
+    /* For channel_judge(). */
     void (*judge)(const struct letter_job *job, const struct outside_answer *answer,
                   struct letter_verdict *verdict);
 };
@@ -42,6 +43,10 @@ extern const struct channel channel_smtp, channel_directmail, channel_sms;
 
 /* The one that the settings name for this kind; NULL: none is set up. */
 const struct channel *channel_of(const struct config *config, enum letter_channel kind);
+
+/* channel->judge(), and then no word of a server that repeats a password, a code or a link. */
+void channel_judge(const struct channel *channel, const struct letter_job *job, const struct outside_answer *answer,
+                   struct letter_verdict *verdict);
 
 /* What the other side said, fit for a task's message: one line, 200 bytes at most, UTF-8. */
 struct text channel_said(struct arena *arena, struct text t);

@@ -21,7 +21,8 @@ enum {
     PHONE_DIGITS_MOST = 15
 };
 /* Lanes are ids of domains and sources elsewhere, which are Snowflakes, and 1 is the sweep. */
-static const uint64_t lane_of_channel[] = {[letter_channel_mail] = LANE_MAIL, [letter_channel_sms] = LANE_SMS};
+static const uint64_t lane_of_channel[] = {
+    [letter_channel_mail] = LANE_MAIL, [letter_channel_sms] = LANE_SMS};
 static const uint64_t throttled_wait_ms = 30000, throttled_wait_most_ms = 3600000;
 
 /* Who waits, and how far the tries have come. */
@@ -367,9 +368,9 @@ enum err letter_answered(struct step *step, struct task *task, const struct outs
         task_complete(step, task, TEXT("The letter is gone"));
         return OK;
     }
-    job = (struct letter_job){
-        .config = step->config, .arena = step->arena, .now_ms = step->now_ms, .letter = letter};
-    channel->judge(&job, answer, &verdict);
+    job_of(step, &letter, &memo,
+           &job); /* with another key file it does not open, and there is nothing to hide */
+    channel_judge(channel, &job, answer, &verdict);
     if (verdict.is_unknown) {
         leave_unknown(step, task, &letter, &memo, verdict.detail);
         return OK;

@@ -331,8 +331,8 @@ static void envelope_schema(struct json *json, const struct route *route)
     switch (route->gives) {
     case GIVES_ONE: openapi_schema_ref(json, route->given, READ); break;
     case GIVES_LIST: list_schema(json, route); break;
-    case GIVES_NO_DATA:
-    case GIVES_OTHER: json_value(json, TEXT("{\"type\":\"null\"}")); break;
+    case GIVES_NO_DATA: /* not "type":"null", at which client generators stumble */
+    case GIVES_OTHER: json_value(json, TEXT("{\"const\":null}")); break;
     }
     json_raw(json, TEXT("}}"));
     json->has_member = true;

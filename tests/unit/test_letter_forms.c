@@ -300,12 +300,44 @@ static void test_words(void)
     CHECK(!has(letter_words(&job).body, "good for"));
 }
 
+/* What a service says is shown to people, but not when it repeats what only the recipient or the server may know. */
+static void test_secrets_are_not_repeated(void)
+{
+    static const struct {
+        const char *said;
+        bool is_hidden;
+    } rows[] = {
+        {"451 4.7.1 later", false},
+        {"554 no link like http://nas.lan:8080/reset?token=Link.Token1 here", true},
+        {"554 Link.Token1", true},
+        {"554 Link.Token", false},
+        {"554 code 012345 is spam", true},
+        {"535 Mail-Password", true},
+        {"454 AUTH LOGIN TWFpbC1QYXNzd29yZA==", true},
+        {"454 AUTH PLAIN AHVzZXIATWFpbC1QYXNzd29yZA==", true},
+        {"554 ExampleSecret0000000000000000001", true},
+        {"", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct letter_verdict verdict;
+        struct letter_job job = job_of(letter_channel_mail, "you@example.com");
+        job.link = TEXT("http://nas.lan:8080/reset?token=Link.Token1");
+        struct outside_answer answer = {.fault = FAULT_REFUSED, .status = 554, .error = text_of(rows[i].said)};
+        channel_judge(&channel_smtp, &job, &answer, &verdict);
+        bool is_hidden = !text_equal(verdict.detail, answer.error);
+        if (!CHECK(is_hidden == rows[i].is_hidden)) printf("%s: %.*s\n", rows[i].said, TEXT_ARGS(verdict.detail));
+        CHECK(!is_hidden || has(verdict.detail, "the mail server gave a reason that repeats a secret"));
+    }
+}
+
 int main(void)
 {
     arena_init(&arena, 16 << 20);
     config_init(&config);
     set("notify.site_name", "The house");
     set("smtp.url", "smtp://localhost:587");
+    set("smtp.user", "user");
+    set("smtp.password", "Mail-Password");
     set("smtp.from", "homeport <a@b.c>");
     set("sms.access_key_id", "LTAI5tExampleKeyId00001");
     set("sms.access_key_secret", "ExampleSecret0000000000000000001");
@@ -317,6 +349,7 @@ int main(void)
     test_addresses();
     test_message();
     test_words();
+    test_secrets_are_not_repeated();
     config_free(&config);
     arena_free(&arena);
     return unit_end();

@@ -27,6 +27,8 @@ static void test_keys_are_stable(void)
     CHECK_TEXT(text_of(sodium_bin2hex(hex, sizeof hex, secrets.seal_key, 32)), "642793ce9d0975d3c3a4f1d8bc2fdca74b226cf86acd0a9e6d473abe989fce4f");
     CHECK_TEXT(text_of(sodium_bin2hex(hex, sizeof hex, secrets.token_key, 32)), "a556f6c0bd98c7aa5b265743ca6039a8e5c3e08963a7e3c8492099b04e0e6cb6");
     CHECK_TEXT(text_of(sodium_bin2hex(hex, sizeof hex, secrets.fingerprint, 8)), "205d9fcd2dd96e63");
+    sodium_bin2hex(hex, sizeof hex, secrets.hash_key, 32);
+    CHECK_TEXT(text_of(hex), "6abb9b54b8eaf8842215f09789f4e455c75956d9222f19251769de65733b41f5");
     uint8_t key[32];
     secrets_token_key(&secrets, 1, key);
     CHECK_TEXT(text_of(sodium_bin2hex(hex, sizeof hex, key, 32)), "5c313939c622dbef58c80e3fa53040db57a4a65c20aa0878b26d3fddaf4123b8");
