@@ -2,11 +2,15 @@
 
 #include <sodium.h>
 
-static void hash_hex(char out[SCOPE_HASH_BYTES + 1], const struct text *parts, unsigned count)
+/* Keyed: a body may hold a password, and what is stored of it must not be a way to try passwords fast. */
+static void hash_hex(const struct secrets *secrets, char out[SCOPE_HASH_BYTES + 1],
+                     const struct text *parts, unsigned count)
 {
-    uint8_t hash[SCOPE_HASH_BYTES / 2];
+    uint8_t hash[SCOPE_HASH_BYTES / 2], key[32];
     crypto_generichash_state state;
-    crypto_generichash_init(&state, NULL, 0, sizeof hash);
+    secrets_request_key(secrets, key);
+    crypto_generichash_init(&state, key, sizeof key, sizeof hash);
+    sodium_memzero(key, sizeof key);
     for (unsigned i = 0; i < count; i++) {
         uint64_t bytes =
             parts[i].bytes; /* in front of each part, so that parts cannot run together */
@@ -14,23 +18,27 @@ static void hash_hex(char out[SCOPE_HASH_BYTES + 1], const struct text *parts, u
         crypto_generichash_update(&state, (const unsigned char *)parts[i].data, parts[i].bytes);
     }
     crypto_generichash_final(&state, hash, sizeof hash);
+    sodium_memzero(&state, sizeof state);
     sodium_bin2hex(out, SCOPE_HASH_BYTES + 1, hash, sizeof hash);
 }
 
-bool idempotency_applies(const struct call *call, struct idempotent_key *key)
+bool idempotency_applies(const struct call *call, const struct secrets *secrets,
+                         struct idempotent_key *key)
 {
     const struct route *route = call->route;
     bool creates = route->method == METHOD_POST && (route->status == 201 || route->status == 202);
     if (call->idempotency_key.bytes == 0 || !creates) return false;
+    /* An API key is somebody else than its owner: it must not be shown what a sign-in has made. */
     struct text who[] = {
         {(const char *)&call->caller.user_id, sizeof call->caller.user_id},
+        {(const char *)&call->caller.key_id, sizeof call->caller.key_id},
         call->caller.user_id == 0 ? call->ip : TEXT_NONE,
         route->operation,
         {(const char *)&call->id, sizeof call->id},
         call->idempotency_key,
     };
-    hash_hex(key->scope, who, sizeof who / sizeof *who);
-    hash_hex(key->body, &call->body_raw, 1);
+    hash_hex(secrets, key->scope, who, sizeof who / sizeof *who);
+    hash_hex(secrets, key->body, &call->body_raw, 1);
     return true;
 }
 

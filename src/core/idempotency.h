@@ -11,7 +11,7 @@
 
 enum { SCOPE_HASH_BYTES = 64, IN_FLIGHT_MAX = 128 };
 
-/* Who asks for what with which key, and with which body: hashes in hex. */
+/* Who asks for what with which key, and with which body: hashes in hex, keyed by the key file. */
 struct idempotent_key {
     char scope[SCOPE_HASH_BYTES + 1];
     char body[SCOPE_HASH_BYTES + 1];
@@ -27,7 +27,8 @@ struct idempotent_waits {
 };
 
 /* True when the call has a key and its route honours it. */
-bool idempotency_applies(const struct call *call, struct idempotent_key *key);
+bool idempotency_applies(const struct call *call, const struct secrets *secrets,
+                         struct idempotent_key *key);
 /* ERR_NOT_FOUND: go on and do it. OK: reply holds the first answer. Else the refusal. */
 enum err idempotency_find(struct step *step, const struct idempotent_waits *waits,
                           const struct idempotent_key *key, struct reply *reply);

@@ -33,6 +33,12 @@ void secrets_token_key(const struct secrets *secrets, uint64_t number, uint8_t k
     crypto_kdf_derive_from_key(key, 32, number, context, secrets->token_key);
 }
 
+void secrets_request_key(const struct secrets *secrets, uint8_t key[32])
+{
+    static const char context[crypto_kdf_CONTEXTBYTES + 1] = "hp-asked";
+    crypto_kdf_derive_from_key(key, 32, 1, context, secrets->seal_key);
+}
+
 static void nonce_bind(const uint8_t nonce[NONCE_BYTES], uint64_t about, uint8_t bound[NONCE_BYTES])
 {
     uint8_t both[NONCE_BYTES + 8];

@@ -303,7 +303,7 @@ static enum err handle(struct core *core, struct step *step, const struct call *
 {
     struct idempotent_key key;
     struct reply *reply = &core->reply;
-    bool has_key = idempotency_applies(call, &key);
+    bool has_key = idempotency_applies(call, core->secrets, &key);
     reply_start(reply, call->route);
     if (has_key) {
         enum err e = idempotency_find(step, &core->waits, &key, reply);
