@@ -69,15 +69,22 @@ uint64_t ban_seconds(const struct ban *ban, uint64_t now_ms)
 
 /* ---- making --------------------------------------------------------------------------------------- */
 
-/* The one that was made first gives way when there are too many. */
+/* When there are too many, the one that would end first gives way: who has many addresses must not push out the bans
+ * without an end, which somebody made by hand. */
 static void make_room(struct step *s)
 {
     struct walk walk;
     uint64_t id;
     if (record_count_all(&s->read, &ban_type) < BANS_MAX) return;
-    walk_begin_all(&walk, &s->read, &ban_type, 0, false);
-    if (walk_next(&walk, &id)) ban_remove(s, id);
+    walk_begin_ordered(&walk, &s->read, &ban_by_expiry, NULL);
+    bool has_end = walk_next(&walk, &id);
     walk_end(&walk);
+    if (!has_end) {
+        walk_begin_all(&walk, &s->read, &ban_type, 0, false);
+        has_end = walk_next(&walk, &id);
+        walk_end(&walk);
+    }
+    if (has_end) ban_remove(s, id);
 }
 
 /* In the place of one that has expired, if it is still there: an address has one record. */
@@ -121,7 +128,11 @@ enum err ban_note_failure(struct step *s, struct text ip, enum err usual)
     const struct config *config = s->config;
     struct failures *failures = &core_account(s->core)->failures;
     core_figures(s->core)->sign_ins_failed++;
-    if (!config->limits_enabled || !ip_parse(ip, &address)) return usual;
+    if (!ip_parse(ip, &address)) return usual;
+    if (!config->limits_enabled) { /* the captcha asks how many there were */
+        failures_add(failures, ip, config->limits_login_window * 1000, s->now_ms);
+        return usual;
+    }
     /* Several may have been under way when the ban was made. */
     bool is_stored = ban_stored(&s->read, &address, &ban) == OK;
     if (is_stored && is_in_effect(&ban, s->now_ms)) return ERR_BANNED;
