@@ -25,6 +25,7 @@ struct account {
     unsigned setup_wrong_count;
     bool has_failures_key;
     struct failures failures;
+    struct failures devices_made; /* the same kind of counts: accounts made by a device_id */
     uint64_t captcha_until_ms[CAPTCHA_WAITS_MAX]; /* see captcha.c; 0: free */
 };
 

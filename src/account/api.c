@@ -26,9 +26,12 @@ enum err user_me_update(struct step *s, const struct call *call, struct reply *r
 
     struct text email_before = user.email;
     account_take_given(&user_type, call->given, call->body, &user_type, &user);
+    /* A link for a new password goes there: a key that moves it would be as good as a sign-in. */
+    bool has_moved = !text_equal_fold(user.email, email_before);
+    if (has_moved && call->caller.session_id == 0) return ERR_FORBIDDEN;
     if (account_is_taken(&s->read, &user, user.id)) return ERR_TAKEN;
 
-    if (!text_equal_fold(user.email, email_before)) user.email_verified = false;
+    if (has_moved) user.email_verified = false;
     user.updated_at = s->now_ms;
     user_put(s, &user);
     reply_one(reply, &user_type, &user);
@@ -37,7 +40,7 @@ enum err user_me_update(struct step *s, const struct call *call, struct reply *r
 
 /* ---- API keys ------------------------------------------------------------------------------------- */
 
-enum { KEY_SECRET_BYTES = 32 };
+enum { KEY_SECRET_BYTES = 32, KEYS_MAX = 200 /* of one user */ };
 
 enum err api_key_list(struct view *view, const struct call *call, struct reply *reply)
 {
@@ -74,6 +77,25 @@ static bool key_is_good(const struct step *s, const struct api_key *in, struct f
     return errors->count == 0;
 }
 
+/* When there are too many, the oldest that does not work any more is forgotten. False: all of them work. */
+static bool make_room(struct step *s, uint64_t user_id)
+{
+    struct walk walk;
+    struct api_key key;
+    const struct api_key like = {.user_id = user_id};
+    uint64_t id;
+    bool has_room = record_count(&s->read, &api_key_by_user, &like) < KEYS_MAX;
+    if (has_room) return true;
+    walk_begin(&walk, &s->read, &api_key_by_user, &like, 0, false);
+    while (!has_room && walk_next(&walk, &id)) {
+        if (api_key_get(&s->read, id, &key) != OK) continue;
+        has_room = key.is_revoked || (key.expires_at != 0 && key.expires_at <= s->now_ms);
+        if (has_room) api_key_remove(s, id);
+    }
+    walk_end(&walk);
+    return has_room;
+}
+
 enum err api_key_create(struct step *s, const struct call *call, struct reply *reply)
 {
     const struct api_key *in = call->body;
@@ -82,6 +104,12 @@ enum err api_key_create(struct step *s, const struct call *call, struct reply *r
     if (!key_is_good(s, in, &errors)) {
         reply_error(reply, ERR_INVALID, &errors, call->request_id);
         return ERR_INVALID;
+    }
+    if (!make_room(s, call->caller.user_id)) {
+        reply_error_saying(reply, ERR_CONFLICT,
+                           TEXT("There are 200 API keys already: withdraw one first"),
+                           call->request_id);
+        return ERR_CONFLICT;
     }
     struct api_key key = {
         .id = step_id(s),

@@ -69,15 +69,22 @@ uint64_t ban_seconds(const struct ban *ban, uint64_t now_ms)
 
 /* ---- making --------------------------------------------------------------------------------------- */
 
-/* The one that was made first gives way when there are too many. */
+/* When there are too many, the one that would end first gives way: who has many addresses must not push out the bans
+ * without an end, which somebody made by hand. */
 static void make_room(struct step *s)
 {
     struct walk walk;
     uint64_t id;
     if (record_count_all(&s->read, &ban_type) < BANS_MAX) return;
-    walk_begin_all(&walk, &s->read, &ban_type, 0, false);
-    if (walk_next(&walk, &id)) ban_remove(s, id);
+    walk_begin_ordered(&walk, &s->read, &ban_by_expiry, NULL);
+    bool has_end = walk_next(&walk, &id);
     walk_end(&walk);
+    if (!has_end) {
+        walk_begin_all(&walk, &s->read, &ban_type, 0, false);
+        has_end = walk_next(&walk, &id);
+        walk_end(&walk);
+    }
+    if (has_end) ban_remove(s, id);
 }
 
 /* In the place of one that has expired, if it is still there: an address has one record. */

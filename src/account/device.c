@@ -3,6 +3,9 @@
 #include "account/account.h"
 #include "account/mfa.h"
 #include "account/session.h"
+#include "core/actor.h"
+
+enum { HOUR_MS = 3600000 };
 
 /* Folded to small letters, as all names to sign in with are. */
 static struct text device_hash(struct step *s, struct text device_id)
@@ -41,6 +44,16 @@ static enum err signed_in(struct step *s, const struct call *call, const struct 
     return e;
 }
 
+/* An account at first sight is a registration, and as many are allowed. The gate cannot count it: it does not know
+ * which devices are new. */
+static bool may_make(struct step *s, struct text ip)
+{
+    struct failures *made = &core_account(s->core)->devices_made;
+    uint64_t most = s->config->limits_register;
+    if (!s->config->limits_enabled || most == 0) return true;
+    return failures_add(made, ip, HOUR_MS, s->now_ms) <= most;
+}
+
 enum err device_login(struct step *s, const struct call *call, struct reply *reply)
 {
     const struct login_input *in = call->body;
@@ -48,6 +61,7 @@ enum err device_login(struct step *s, const struct call *call, struct reply *rep
     enum err e = record_find(&s->read, &user_by_device, &user, &user);
     if (e == ERR_NOT_FOUND) {
         if (!s->config->auth_register_open) return ERR_REGISTER_CLOSED;
+        if (!may_make(s, call->ip)) return ERR_TOO_MANY;
         user = user_new(s, device_hash(s, in->device_id), in->nickname);
         return signed_in(s, call, &user, reply);
     }

@@ -9,6 +9,7 @@
 #include "account/password.h"
 #include "account/session.h"
 #include "account/sign_in.h"
+#include "core/log.h"
 #include "core/router.h"
 #include "notify/notify.h"
 
@@ -35,15 +36,19 @@ enum err user_password_forgot(struct step *s, const struct call *call, struct re
     if (e == ERR_TOO_MANY) return OK;
     if (e != OK || !is_known) return e;
     struct text path = arena_print(s->arena, "/#reset?token=%.*s", TEXT_ARGS(token));
-    return letter_send(s, &(struct letter_ask){
-                              .template = letter_template_password_reset,
-                              .channel = letter_channel_mail,
-                              .to = user.email,
-                              .language = in->language,
-                              .user_id = user.id,
-                              .link = notify_link(s->config, path, s->arena),
-                              .minutes = (s->config->auth_reset_ttl + 59) / 60,
-                          });
+    e = letter_send(s, &(struct letter_ask){
+                           .template = letter_template_password_reset,
+                           .channel = letter_channel_mail,
+                           .to = user.email,
+                           .language = in->language,
+                           .user_id = user.id,
+                           .link = notify_link(s->config, path, s->arena),
+                           .minutes = (s->config->auth_reset_ttl + 59) / 60,
+                       });
+    /* Told to the log, not to the caller: it would say that there is such an account. */
+    if (e != OK)
+        log_line(LOG_WARNING, "a link for a new password was not sent", LOG_ERR(e), LOG_END);
+    return OK;
 }
 
 enum err user_password_reset(struct step *s, const struct call *call, struct reply *reply)
@@ -71,14 +76,16 @@ enum err user_password_reset(struct step *s, const struct call *call, struct rep
     return hash_ask(s, call, &ask);
 }
 
-/* The account may have been closed meanwhile, the link used by somebody faster. */
+/* The account may have been closed or changed meanwhile, the link used by somebody faster. */
 static enum err password_put(struct step *s, const struct hash_answer *answer)
 {
     struct user user;
+    struct code code;
     if (answer->is_busy || answer->hash.bytes == 0) return ERR_OVERLOADED;
     enum err e = user_get(&s->read, answer->user_id, &user);
+    if (e == OK) e = code_get(&s->read, answer->code_id, &code);
     if (e != OK) return e == ERR_NOT_FOUND ? ERR_CODE_WRONG : e;
-    if (!user.is_active) return ERR_CODE_WRONG;
+    if (!user.is_active || user.updated_at > code.sent_at) return ERR_CODE_WRONG;
     e = code_spend(s, answer->code_id);
     if (e != OK) return e;
 

@@ -7,6 +7,7 @@
 #include "core/log.h"
 
 enum { IP_BYTES_MAX = 64, USER_AGENT_BYTES_MAX = 256, USER_JSON_MAX = 16384, STALE_LOOKS = 16 };
+enum { SESSIONS_MAX = 200 }; /* of one user */
 
 /* What is shown of a user, as JSON in the arena. */
 static struct text user_json(const struct user *user, struct arena *arena)
@@ -78,12 +79,32 @@ static void remove_stale(struct step *s, uint64_t user_id)
     walk_end(&walk);
 }
 
+/* Who has as many as that has a program that never signs out: the one that was used longest ago ends. */
+static void make_room(struct step *s, uint64_t user_id)
+{
+    struct walk walk;
+    struct session session;
+    const struct session like = {.user_id = user_id};
+    uint64_t id, oldest_id = 0, oldest_ms = UINT64_MAX;
+    if (record_count(&s->read, &session_by_user, &like) < SESSIONS_MAX) return;
+    walk_begin(&walk, &s->read, &session_by_user, &like, 0, false);
+    for (unsigned i = 0; i < SESSIONS_MAX && walk_next(&walk, &id); i++) {
+        if (session_get(&s->read, id, &session) != OK || session.refreshed_at >= oldest_ms)
+            continue;
+        oldest_id = id;
+        oldest_ms = session.refreshed_at;
+    }
+    walk_end(&walk);
+    if (oldest_id != 0) session_remove(s, oldest_id);
+}
+
 enum err session_open(struct step *s, const struct user *user, bool is_device, struct text ip,
                       struct text user_agent, struct tokens *tokens)
 {
     struct session session = {
         .id = step_id(s), .user_id = user->id, .is_device = is_device, .created_at = s->now_ms};
     remove_stale(s, user->id);
+    make_room(s, user->id);
     session_renew(s, &session, ip, user_agent);
     session_put(s, &session);
     return tokens_make(s, &session, user, tokens);

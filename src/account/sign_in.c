@@ -11,6 +11,7 @@
 #include "account/password.h"
 #include "account/session.h"
 #include "core/actor.h"
+#include "core/log.h"
 #include "core/router.h"
 #include "notify/notify.h"
 
@@ -105,9 +106,9 @@ static enum err sms_code_check(struct step *s, const struct call *call, struct r
     if (in->phone_number.bytes == 0)
         field_errors_add(&errors, TEXT("phone_number"), TEXT("is missing"));
     if (in->sms_code.bytes == 0) field_errors_add(&errors, TEXT("sms_code"), TEXT("is missing"));
-    enum err e = errors.count > 0 ? ERR_INVALID
-                                  : code_check(s, code_purpose_sms, in->phone_number, in->sms_code,
-                                               &code);
+    enum err e = errors.count > 0
+                     ? ERR_INVALID
+                     : code_check(s, code_purpose_sms, in->phone_number, in->sms_code, &code);
     if (e == ERR_CODE_WRONG) {
         field_errors_add(&errors, TEXT("sms_code"),
                          TEXT("is wrong, was used before or has expired"));
@@ -178,6 +179,7 @@ enum err login_ask(struct step *s, const struct call *call, enum hash_purpose pu
     struct hash_call ask = {
         .purpose = purpose,
         .password = try->password,
+        .next_password = try->password, /* comes back: see verify_again() */
         .totp = try->totp,
         .expected = is_known ? user.password_hash : password_dummy(s->config, s->arena),
         .user_id = is_known ? user.id : 0,
@@ -213,6 +215,8 @@ enum err user_login(struct step *s, const struct call *call, struct reply *reply
 enum err login_failed(struct account *self, struct step *s, const struct hash_answer *answer)
 {
     (void)self;
+    log_line(LOG_INFO, "a sign-in failed", LOG_ID("user_id", answer->user_id),
+             LOG_TEXT("ip", answer->ip), LOG_TEXT("request_id", answer->request_id), LOG_END);
     return ban_note_failure(s, answer->ip, ERR_WRONG_PASSWORD);
 }
 
@@ -295,12 +299,38 @@ static const struct route *route_of(enum hash_purpose purpose)
     return NULL;
 }
 
+/* The password that was right may have been changed while it was being verified; then it is not right any more,
+ * and what was made of it must not be stored. True: it is being verified against what is stored now. */
+static bool verify_again(struct step *s, const struct hash_answer *answer)
+{
+    struct user user;
+    bool is_sign_in =
+        answer->purpose == hash_purpose_login || answer->purpose == hash_purpose_token;
+    if (!is_sign_in || answer->is_busy || !answer->is_match) return false;
+    if (user_get(&s->read, answer->user_id, &user) != OK) return false;
+    if (text_equal(user.password_hash, answer->expected)) return false;
+    emit_hash(s, &(struct hash_call){
+                     .purpose = answer->purpose,
+                     .exchange = answer->exchange,
+                     .password = answer->next_password,
+                     .next_password = answer->next_password,
+                     .expected = user.password_hash,
+                     .user_id = answer->user_id,
+                     .totp = answer->totp,
+                     .ip = answer->ip,
+                     .user_agent = answer->user_agent,
+                     .request_id = answer->request_id,
+                 });
+    return true;
+}
+
 enum err account_on_hash_done(struct account *self, struct step *s,
                               const struct hash_answer *answer)
 {
     struct tokens tokens = {.expires_in = 0};
     s->ip = answer->ip;
     s->request_id = answer->request_id;
+    if (verify_again(s, answer)) return OK;
     if (answer->purpose == hash_purpose_token || answer->purpose == hash_purpose_rehash) {
         (answer->purpose == hash_purpose_token ? token_on_hashed : change_on_hashed)(self, s,
                                                                                      answer);

@@ -66,6 +66,13 @@ static bool may_move(const struct caller *caller, uint32_t from, uint32_t to)
     return caller->role == role_super_admin || (from < role_admin && to < role_admin);
 }
 
+/* Links for a new password go to the mail address: a key that moves that of its owner, or of an equal, would be as
+ * good as a sign-in, and could give roles after all. */
+static bool may_move_mail(const struct caller *caller, const struct user *user)
+{
+    return caller->session_id != 0 || caller->role > user->role;
+}
+
 /* If-Match, for the whole of the tag: role and is_active are edited here, though not by their owner. */
 static enum err user_guard(const struct call *call, const struct user *user)
 {
@@ -150,12 +157,14 @@ enum err user_update(struct step *s, const struct call *call, struct reply *repl
     account_take_given(&user_change_type, call->given, call->body, &user_type, &user);
     if (user.role != before.role && !may_move(&call->caller, before.role, user.role))
         return ERR_FORBIDDEN;
+    bool has_moved = !text_equal_fold(user.email, before.email);
+    if (has_moved && !may_move_mail(&call->caller, &before)) return ERR_FORBIDDEN;
     e = super_is_left(s, call, &before, &user, reply);
     if (e == OK) e = mfa_update(s, call, &before, &user, reply);
     if (e != OK) return e;
     if (account_is_taken(&s->read, &user, user.id)) return ERR_TAKEN;
 
-    if (!text_equal_fold(user.email, before.email)) user.email_verified = false;
+    if (has_moved) user.email_verified = false;
     user.updated_at = s->now_ms;
     user_put(s, &user);
     reply_one(reply, &user_type, &user);

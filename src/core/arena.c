@@ -7,6 +7,7 @@
 #include "core/arena.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -64,6 +65,12 @@ void arena_reset(struct arena *arena)
     }
     arena->used_bytes = 0;
     arena->overflowed = false;
+}
+
+void arena_wipe(struct arena *arena)
+{
+    for (struct arena_block *block = arena->first; block != NULL; block = block->next)
+        sodium_memzero(block->data, block->used_bytes);
 }
 
 void arena_free(struct arena *arena)

@@ -21,6 +21,8 @@ struct arena {
 void arena_init(struct arena *arena, size_t max_bytes);
 void arena_reset(struct arena *arena);
 void arena_free(struct arena *arena);
+/* Overwrites what was handed out, for secrets; to be reset or freed next. */
+void arena_wipe(struct arena *arena);
 
 /* Zeroed and aligned for any type; NULL once the arena has overflowed. */
 void *arena_alloc(struct arena *arena, size_t bytes);

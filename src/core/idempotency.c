@@ -17,6 +17,7 @@ static void hash_hex(const struct secrets *secrets, char out[SCOPE_HASH_BYTES + 
         crypto_generichash_update(&state, (const unsigned char *)parts[i].data, parts[i].bytes);
     }
     crypto_generichash_final(&state, hash, sizeof hash);
+    sodium_memzero(&state, sizeof state);
     sodium_bin2hex(out, SCOPE_HASH_BYTES + 1, hash, sizeof hash);
 }
 
@@ -26,8 +27,10 @@ bool idempotency_applies(const struct secrets *secrets, const struct call *call,
     const struct route *route = call->route;
     bool creates = route->method == METHOD_POST && (route->status == 201 || route->status == 202);
     if (call->idempotency_key.bytes == 0 || !creates) return false;
+    /* An API key is somebody else than its owner: it must not be shown what a sign-in has made. */
     struct text who[] = {
         {(const char *)&call->caller.user_id, sizeof call->caller.user_id},
+        {(const char *)&call->caller.key_id, sizeof call->caller.key_id},
         call->caller.user_id == 0 ? call->ip : TEXT_NONE,
         route->operation,
         {(const char *)&call->id, sizeof call->id},

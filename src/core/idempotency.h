@@ -11,7 +11,7 @@
 
 enum { SCOPE_HASH_BYTES = 64, IN_FLIGHT_MAX = 128 };
 
-/* Who asks for what with which key, and with which body: hashes in hex. */
+/* Who asks for what with which key, and with which body: hashes in hex, keyed by the key file. */
 struct idempotent_key {
     char scope[SCOPE_HASH_BYTES + 1];
     char body[SCOPE_HASH_BYTES + 1];

@@ -20,6 +20,7 @@ void secrets_derive(struct secrets *secrets, const uint8_t root[32]);
 /* The signing key of that number: BLAKE2b of the number, keyed with secrets->token_key. Numbers start at 1. */
 void secrets_token_key(const struct secrets *secrets, uint64_t number, uint8_t key[32]);
 
+
 /* Sealing (XSalsa20-Poly1305): nonce, tag and cipher text in base64 without padding. `about` must be the
  * same when opening, so that a sealed text cannot be moved to another record. */
 struct text secrets_seal(const struct secrets *secrets, const uint8_t nonce[24], uint64_t about,

@@ -5,6 +5,7 @@
  * written to it, and the place moves on. Last-Event-ID is that place, so resuming after a break (also of
  * homeport itself) is the same as going on. A client that reads too slowly is dropped by the listener's
  * limit and comes back where it was. */
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "core/router.h"
@@ -27,7 +28,7 @@ static void forget(struct serve *serve, uint64_t exchange)
         if ((*at)->exchange != exchange) continue;
         struct event_client *gone = *at;
         *at = gone->next;
-        memset(gone->credential, 0, sizeof gone->credential);
+        sodium_memzero(gone->credential, sizeof gone->credential);
         free(gone);
         break;
     }
@@ -39,13 +40,25 @@ void events_closed(void *context, uint64_t exchange)
     forget(context, exchange);
 }
 
+/* Who is told of things that are not his own: those whom a route shows them, or else the audit log. What stands in
+ * no row is its owner's business alone. */
+static const struct audience {
+    const struct record_type *type;
+    enum role least;
+} audiences[] = {
+    {&domain_type, role_operator},          {&dns_record_type, role_operator},
+    {&source_type, role_operator},          {&ban_type, role_admin},
+    {&captcha_pass_type, role_super_admin}, {&token_key_type, role_super_admin},
+};
+
 static bool is_for(const struct event_client *client, const struct audit_entry *entry)
 {
     if (entry->owner_id == client->caller.user_id) return true;
-    bool is_personal = text_equal(entry->target, user_type.name) ||
-                       text_equal(entry->target, session_type.name) ||
-                       text_equal(entry->target, api_key_type.name);
-    return client->caller.role >= role_operator && !is_personal;
+    for (size_t i = 0; i < sizeof audiences / sizeof *audiences; i++) {
+        if (text_equal(entry->target, audiences[i].type->name))
+            return client->caller.role >= audiences[i].least;
+    }
+    return false;
 }
 
 static void write_event(struct json *out, const struct audit_entry *entry)

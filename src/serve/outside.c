@@ -218,6 +218,7 @@ static void hashing_free(struct hashing *hashing)
 {
     *hashing->link = hashing->next;
     if (hashing->next != NULL) hashing->next->link = hashing->link;
+    arena_wipe(&hashing->arena); /* passwords */
     arena_free(&hashing->arena);
     free(hashing);
 }
@@ -236,7 +237,14 @@ static void on_hashed(void *context, uint64_t ref, const struct hash_result *res
 static void hash(struct serve *serve, const struct hash_call *call)
 {
     struct hashing *hashing = calloc(1, sizeof *hashing);
-    if (hashing == NULL) return;
+    if (hashing == NULL) { /* somebody waits for the answer */
+        serve_post(serve, MESSAGE_hash_done,
+                   &(struct hash_answer){.purpose = call->purpose,
+                                         .exchange = call->exchange,
+                                         .request_id = call->request_id,
+                                         .is_busy = true});
+        return;
+    }
     hashing->serve = serve;
     hashing->next = serve->hashings;
     hashing->link = &serve->hashings;
@@ -258,6 +266,7 @@ static void hash(struct serve *serve, const struct hash_call *call)
         .session_id = call->session_id,
         .totp = call->totp,
         .code_id = call->code_id,
+        .expected = call->expected,
     };
     const struct hash_answer *copy = contents_copy(&hashing->arena, &hash_answer_type, &carried);
     if (copy != NULL) hashing->answer = *copy;

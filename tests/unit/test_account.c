@@ -91,6 +91,7 @@ static void hash(const struct hash_call *ask, struct mailbox *into)
         .request_id = ask->request_id,
         .next_password = ask->next_password,
         .session_id = ask->session_id,
+        .expected = ask->expected,
         .is_busy = with.is_busy,
         .is_match = text_equal(made, ask->expected),
         .hash = makes ? made : TEXT_NONE,
