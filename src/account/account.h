@@ -26,6 +26,7 @@ struct account {
     bool has_failures_key;
     struct failures failures;
     struct failures devices_made; /* the same kind of counts: accounts made by a device_id */
+    struct failures names_taken;  /* and own accounts that were to have somebody else's mail address or number */
     uint64_t captcha_until_ms[CAPTCHA_WAITS_MAX]; /* see captcha.c; 0: free */
 };
 

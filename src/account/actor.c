@@ -33,6 +33,7 @@ enum err account_start(struct account *self, struct step *s)
         step_random(s, key, sizeof key);
         failures_init(&self->failures, key);
         failures_init(&self->devices_made, key);
+        failures_init(&self->names_taken, key);
         self->has_failures_key = true;
     }
     if (account_has_admin(&s->read)) setup_token_forget(self);

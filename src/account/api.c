@@ -3,7 +3,10 @@
 
 #include "account/account.h"
 #include "account/checks.h"
+#include "core/actor.h"
 #include "core/listing.h"
+
+enum { HOUR_MS = 3600000 };
 
 /* ---- the account ---------------------------------------------------------------------------------- */
 
@@ -16,6 +19,20 @@ enum err user_me(struct view *view, const struct call *call, struct reply *reply
     return OK;
 }
 
+/* "Taken" says that somebody has an account: it is told as often as to who registers. When that is used up nothing
+ * is told, taken or not. */
+static enum err taken_check(struct step *s, const struct call *call, const struct user *user)
+{
+    struct failures *taken = &core_account(s->core)->names_taken;
+    uint64_t most = s->config->limits_register;
+    bool is_limited = s->config->limits_enabled && most > 0;
+    if (is_limited && failures_of_ip(taken, call->ip, HOUR_MS, s->now_ms) >= most)
+        return ERR_TOO_MANY;
+    if (!account_is_taken(&s->read, user, user->id)) return OK;
+    failures_add(taken, call->ip, HOUR_MS, s->now_ms);
+    return ERR_TAKEN;
+}
+
 enum err user_me_update(struct step *s, const struct call *call, struct reply *reply)
 {
     struct user user;
@@ -24,12 +41,13 @@ enum err user_me_update(struct step *s, const struct call *call, struct reply *r
     e = call_guard(call, &user_type, &user);
     if (e != OK) return e;
 
-    struct text email_before = user.email;
+    struct text email_before = user.email, phone_before = user.phone_number;
     account_take_given(&user_type, call->given, call->body, &user_type, &user);
     /* A link for a new password goes there: a key that moves it would be as good as a sign-in. */
     bool has_moved = !text_equal_fold(user.email, email_before);
     if (has_moved && call->caller.session_id == 0) return ERR_FORBIDDEN;
-    if (account_is_taken(&s->read, &user, user.id)) return ERR_TAKEN;
+    if (has_moved || !text_equal(user.phone_number, phone_before)) e = taken_check(s, call, &user);
+    if (e != OK) return e;
 
     if (has_moved) user.email_verified = false;
     user.updated_at = s->now_ms;

@@ -87,6 +87,8 @@ enum err setup(struct step *s, const struct call *call, struct reply *reply)
     };
     if (account_has_admin(&s->read)) return ERR_NOT_FOUND;
     if (!account_try_setup_token(core_account(s->core), in->token, s->now_ms)) {
+        log_line(LOG_WARNING, "a wrong setup token", LOG_TEXT("ip", call->ip),
+                 LOG_TEXT("request_id", call->request_id), LOG_END);
         /* Kept, not refused: it may have been one failure too many, and made a ban. */
         enum err e = ban_note_failure(s, call->ip, ERR_SETUP_TOKEN);
         reply_error(reply, e, NULL, call->request_id);

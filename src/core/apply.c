@@ -119,7 +119,7 @@ static struct text changed_fields(const struct record_type *type, const void *si
 
 static uint64_t owner_of(const struct record_type *type, const void *record)
 {
-    if (type == &user_type) return record_id(type, record);
+    if (type == &user_type || type == &points_account_type) return record_id(type, record);
     const struct field *field = record_field(type, TEXT("user_id"));
     return field != NULL ? field_number(field, record) : 0;
 }

@@ -227,3 +227,22 @@ def test_failed_sign_ins_are_logged(server, user):
     line = wait_until(lambda: [x for x in server.json_log() if x.get("request_id") == "failed-1"], 5, "the line")[0]
     assert line["message"] == "a sign-in failed" and line["ip"] == "127.0.0.1" and line["user_id"] == me["id"]
     assert not any(wrong in x for x in server.lines)
+
+
+def test_taken_addresses_are_told_as_rarely_as_to_who_registers(homeport):
+    """Whoever is signed in cannot try out mail addresses one after the other to learn who has an account."""
+    h = homeport({"limits.register": 4}, free=False)
+    h.admin()
+    u, taken = h.user("curious"), {"email": ADMIN["email"]}
+    for _ in range(4):
+        u.patch(ME, taken, expect=409)
+    assert u.patch(ME, taken, expect=429).code == u.patch(ME, {"phone_number": "+8613800000000"}, expect=429).code == 429000
+    u.patch(ME, {"nickname": "goes on"})
+
+
+def test_points_are_told_to_whose_they_are(server, admin, unique):
+    """A device's points account is its user's in the audit log, so that the user hears of it and others do not."""
+    user = server.client().post(LOGIN, {"device_id": unique("points-device-")}).data["user"]
+    made = [e for e in admin.get("/api/v1/audit", params={"limit": 20}).data["items"]
+            if e["target"] == "points_account" and e["target_id"] == user["id"]]
+    assert [e["owner_id"] for e in made] == [user["id"]]
