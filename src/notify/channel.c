@@ -31,54 +31,64 @@ struct text channel_said(struct arena *arena, struct text t)
     return (struct text){out, bytes};
 }
 
-static bool has_within(struct text said, struct text secret)
+/* Each place where the secret stands becomes three stars. */
+static struct text masked(struct arena *arena, struct text said, struct text secret)
 {
-    return secret.bytes >= SECRET_BYTES_MIN &&
-           memmem(said.data, said.bytes, secret.data, secret.bytes) != NULL;
+    struct text out = TEXT("");
+    if (secret.bytes < SECRET_BYTES_MIN) return said;
+    for (const char *at; said.bytes > 0;) {
+        at = memmem(said.data, said.bytes, secret.data, secret.bytes);
+        size_t before = at == NULL ? said.bytes : (size_t)(at - said.data);
+        out = arena_print(arena, "%.*s%.*s%s", TEXT_ARGS(out), (int)before, said.data,
+                          at == NULL ? "" : "***");
+        if (at == NULL) break;
+        said = (struct text){at + secret.bytes, said.bytes - before - secret.bytes};
+    }
+    return out;
 }
 
-static bool has_in_base64(struct arena *arena, struct text said, struct text secret)
+static struct text masked_in_base64(struct arena *arena, struct text said, struct text secret)
 {
     size_t size = sodium_base64_ENCODED_LEN(secret.bytes, sodium_base64_VARIANT_ORIGINAL);
     char *coded = arena_alloc(arena, size);
-    if (coded == NULL) return true;
+    if (coded == NULL || secret.bytes == 0) return said;
     sodium_bin2base64(coded, size, (const uint8_t *)secret.data, secret.bytes,
                       sodium_base64_VARIANT_ORIGINAL);
-    return has_within(said, text_of(coded));
+    return masked(arena, said, text_of(coded));
 }
 
-/* AUTH sends the password in Base64, alone or behind zero, name, zero (RFC 4616), and servers repeat lines they dislike. */
-static bool has_password(const struct letter_job *job, struct text said)
+/* AUTH sends the password in Base64, alone or behind zero, name, zero (RFC 4616), and servers repeat lines they
+ * dislike. */
+static struct text without_password(const struct letter_job *job, struct text said)
 {
     struct text user = job->config->smtp_user, password = job->config->smtp_password;
-    if (password.bytes == 0) return false;
+    if (password.bytes == 0) return said;
     struct text plain =
         arena_print(job->arena, "%c%.*s%c%.*s", 0, TEXT_ARGS(user), 0, TEXT_ARGS(password));
-    return has_within(said, password) || has_in_base64(job->arena, said, password) ||
-           has_in_base64(job->arena, said, plain);
+    said = masked(job->arena, said, password);
+    said = masked_in_base64(job->arena, said, password);
+    return masked_in_base64(job->arena, said, plain);
 }
 
 /* Filters that refuse a mail like to quote what they disliked, and that may be the link. */
-static bool repeats_secret(const struct letter_job *job, struct text said)
+static struct text token_of(struct text link)
 {
     static const char mark[] = "token=";
-    const char *at =
-        job->link.bytes > 0 ? memmem(job->link.data, job->link.bytes, mark, sizeof mark - 1) : NULL;
-    struct text token = TEXT_NONE;
-    if (at != NULL)
-        token = (struct text){at + sizeof mark - 1,
-                              job->link.bytes - (size_t)(at - job->link.data) - (sizeof mark - 1)};
-    return has_password(job, said) || has_within(said, job->config->directmail_access_key_secret) ||
-           has_within(said, job->config->sms_access_key_secret) || has_within(said, job->code) ||
-           has_within(said, token);
+    const char *at = link.bytes > 0 ? memmem(link.data, link.bytes, mark, sizeof mark - 1) : NULL;
+    if (at == NULL) return TEXT_NONE;
+    size_t before = (size_t)(at - link.data) + sizeof mark - 1;
+    return (struct text){link.data + before, link.bytes - before};
 }
 
 void channel_judge(const struct channel *channel, const struct letter_job *job,
                    const struct outside_answer *answer, struct letter_verdict *verdict)
 {
     channel->judge(job, answer, verdict);
-    if (verdict->detail.bytes == 0 || !repeats_secret(job, verdict->detail)) return;
-    verdict->detail =
-        arena_print(job->arena, "%.*s gave a reason that repeats a secret, so it is not shown.",
-                    TEXT_ARGS(channel->name));
+    struct text said = verdict->detail;
+    if (said.bytes == 0) return;
+    said = without_password(job, said);
+    said = masked(job->arena, said, job->config->directmail_access_key_secret);
+    said = masked(job->arena, said, job->config->sms_access_key_secret);
+    said = masked(job->arena, said, job->code);
+    verdict->detail = masked(job->arena, said, token_of(job->link));
 }

@@ -326,7 +326,7 @@ static void test_secrets_are_not_repeated(void)
         channel_judge(&channel_smtp, &job, &answer, &verdict);
         bool is_hidden = !text_equal(verdict.detail, answer.error);
         if (!CHECK(is_hidden == rows[i].is_hidden)) printf("%s: %.*s\n", rows[i].said, TEXT_ARGS(verdict.detail));
-        CHECK(!is_hidden || has(verdict.detail, "the mail server gave a reason that repeats a secret"));
+        CHECK(!is_hidden || has(verdict.detail, "***"));
     }
 }
 
