@@ -5,6 +5,7 @@ import re
 import struct
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -246,3 +247,9 @@ def test_points_are_told_to_whose_they_are(server, admin, unique):
     made = [e for e in admin.get("/api/v1/audit", params={"limit": 20}).data["items"]
             if e["target"] == "points_account" and e["target_id"] == user["id"]]
     assert [e["owner_id"] for e in made] == [user["id"]]
+
+
+def test_a_crash_leaves_no_memory_behind(server):
+    """Memory holds passwords, tokens and the key: the server writes no core dump, whatever it was started with."""
+    limits = Path(f"/proc/{server.process.pid}/limits").read_text()
+    assert re.search(r"^Max core file size +0 +0 ", limits, re.M), limits
