@@ -15,7 +15,7 @@ from lib.wait import wait_until
 SEND, VERIFY, REGISTER, LOGIN = (f"/api/v1/auth/{word}" for word in ("sms/send", "sms/verify", "register", "login"))
 MAIL_SEND, MAIL_VERIFY = "/api/v1/auth/email/send", "/api/v1/auth/email/verify"
 FORGOT, RESET, ME = "/api/v1/auth/password/forgot", "/api/v1/auth/password/reset", "/api/v1/users/me"
-CODE_WRONG, SMS_DOWN, MAIL_DOWN, SMS_OFF, MAIL_OFF = 422003, 503003, 503004, 503005, 503006
+CODE_WRONG, SMS_DOWN, MAIL_DOWN, SMS_OFF, MAIL_OFF = 422003, 503003, 503004, 409003, 409004
 NEW = "another correct horse"
 
 
@@ -147,13 +147,13 @@ def test_sms_down(both, cloud, unique, code):
 
 
 def test_without_sms_and_mail(homeport, unique):
-    """Nothing set up: sending answers 503 with a code of its own, registering needs no code."""
+    """Nothing set up: sending answers 409 with a code of its own, registering needs no code."""
     h = homeport()
-    assert h.client().post(SEND, {"phone_number": "+8613800000001"}, expect=503).code == SMS_OFF
-    assert h.client().post(VERIFY, {"phone_number": "+8613800000001", "code": "123456"}, expect=503).code == SMS_OFF
+    assert h.client().post(SEND, {"phone_number": "+8613800000001"}, expect=409).code == SMS_OFF
+    assert h.client().post(VERIFY, {"phone_number": "+8613800000001", "code": "123456"}, expect=409).code == SMS_OFF
     u = h.user(unique("nothing"))
-    assert u.post(MAIL_SEND, expect=503).code == MAIL_OFF
-    assert h.client().post(FORGOT, {"account": "x"}, expect=503).code == MAIL_OFF
+    assert u.post(MAIL_SEND, expect=409).code == MAIL_OFF
+    assert h.client().post(FORGOT, {"account": "x"}, expect=409).code == MAIL_OFF
 
 
 # ---- mail

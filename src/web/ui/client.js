@@ -7,7 +7,7 @@ const WAIT_MIN_MS = 1_000, WAIT_MAX_MS = 30_000;
 const AWAY_MAX_MS = 60_000; // after a longer break the page reads everything anew
 
 /** Codes of refusals that the page has an answer to. */
-export const refusals = {MFA_NEEDED: 401009, MFA_WRONG: 401010, BANNED: 403006, CAPTCHA_NEEDED: 403007, MFA_ENROLL: 403009, MAIL_OFF: 503006};
+export const refusals = {MFA_NEEDED: 401009, MFA_WRONG: 401010, BANNED: 403006, CAPTCHA_NEEDED: 403007, MFA_ENROLL: 403009, MAIL_OFF: 409004};
 
 /** A call that did not succeed; fields is what data.errors said, retryAfter in seconds. */
 export class Failure extends Error {
