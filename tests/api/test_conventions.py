@@ -335,7 +335,7 @@ def test_forwarded_headers_of_strangers_are_ignored(server, admin, user):
 
 def test_a_flood_of_failed_sign_ins_is_limited(homeport):
     """Failed sign-ins are limited: first the address is banned, then its flood is 429, and both say when to come back."""
-    h = homeport(free=False)
+    h = homeport({"limits.sign_in": 60}, free=False)
     h.user("limited")
     c, seen = h.client(), []
     for _ in range(100):
