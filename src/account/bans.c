@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "account/account.h"
+#include "account/failed_sign_in.h"
 #include "core/actor.h"
 #include "core/listing.h"
 #include "core/log.h"
@@ -166,6 +167,7 @@ void account_sweep(struct step *s)
         count++;
     }
     walk_end(&walk);
+    failed_sign_in_sweep(s);
 }
 
 /* ---- for administrators --------------------------------------------------------------------------- */

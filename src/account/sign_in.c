@@ -7,6 +7,7 @@
 #include "account/bans.h"
 #include "account/code.h"
 #include "account/device.h"
+#include "account/failed_sign_in.h"
 #include "account/mfa.h"
 #include "account/password.h"
 #include "account/session.h"
@@ -219,6 +220,7 @@ enum err login_failed(struct account *self, struct step *s, const struct hash_an
     (void)self;
     log_line(LOG_INFO, "a sign-in failed", LOG_ID("user_id", answer->user_id),
              LOG_TEXT("ip", answer->ip), LOG_TEXT("request_id", answer->request_id), LOG_END);
+    failed_sign_in_note(s, answer->ip, answer->user_id);
     return ban_note_failure(s, answer->ip, ERR_WRONG_PASSWORD);
 }
 

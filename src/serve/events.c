@@ -48,7 +48,8 @@ static const struct audience {
 } audiences[] = {
     {&domain_type, role_operator},          {&dns_record_type, role_operator},
     {&source_type, role_operator},          {&ban_type, role_admin},
-    {&captcha_pass_type, role_super_admin}, {&token_key_type, role_super_admin},
+    {&captcha_pass_type, role_super_admin}, {&failed_sign_in_type, role_super_admin},
+    {&token_key_type, role_super_admin},
 };
 
 static bool is_for(const struct event_client *client, const struct audit_entry *entry)

@@ -250,3 +250,16 @@ def test_switched_off(homeport):
     for _ in range(10):
         c.post(LOGIN, {"account": "nobody", "password": "wrong"}, expect=401)
     assert not is_banned(h)
+
+
+def test_failed_sign_ins_are_audited(homeport):
+    """Who was tried, from where: the first of an hour for each account and address; unknown names too; no name is kept."""
+    h = homeport()
+    admin, user = h.admin(), h.user("guessed")
+    user_id = user.get("/api/v1/users/me").data["id"]
+    for account in ("guessed", "guessed", "nobody-at-all", "nobody-else", "guessed@example.test"):
+        h.client().post("/api/v1/auth/login", {"account": account, "password": "a wrong one"}, expect=401)
+    entries = [e for e in admin.all("/api/v1/audit") if e["target"] == "failed_sign_in"]
+    assert sorted(str(e["after"].get("user_id")) for e in entries) == sorted([user_id, "None"]), entries
+    assert all(e["after"]["ip"] == "127.0.0.1" and e["action"] == "create" for e in entries)
+    assert "nobody-" not in str(entries)
