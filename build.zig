@@ -131,15 +131,17 @@ fn addSim(b: *Build, simulator: ?*Compile) void {
     step.dependOn(&run.step);
 }
 
-/// Two programs to measure against. Their sources are named here only, so that no other step needs them.
+/// Two programs to measure against, and one that fills stores and looks inside. Their sources are named here only, so that no other step needs them.
 fn addBench(here: Platform, mode: Mode) void {
     const b = here.project.b;
-    const step = b.step("bench", "build homeport-bare and homeport-slowdisk, to measure against");
+    const step = b.step("bench", "build homeport-bare, -slowdisk and -tool, to measure with");
     const bare = program(here, "homeport-bare", mode, &.{"bench/bare.c"});
     step.dependOn(&b.addInstallArtifact(bare, .{}).step);
     // Its fdatasync() comes before libc's in a static link.
     const slow = program(here, "homeport-slowdisk", mode, concat(b, here.project.own, &.{"bench/slowdisk.c"}));
     step.dependOn(&b.addInstallArtifact(slow, .{}).step);
+    const tool = program(here, "homeport-tool", mode, concat(b, without(b, here.project.own, &.{"src/main.c"}), &.{"bench/tool.c"}));
+    step.dependOn(&b.addInstallArtifact(tool, .{}).step);
 }
 
 fn addDist(project: Project, mode: Mode) void {

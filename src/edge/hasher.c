@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum {
     /* A stored hash names what it costs. Ours never name more; an imported one that does must not bring the
@@ -14,7 +17,8 @@ enum {
     HASH_LANES_MAX = 16,
     BCRYPT_COST_MIN = 4,
     BCRYPT_COST_MAX = 14,
-    BCRYPT_BYTES = 60
+    BCRYPT_BYTES = 60,
+    HASH_NICE = 10
 };
 
 struct hash_job {
@@ -193,9 +197,20 @@ static void job_free(struct hash_job *job)
     free(job);
 }
 
+/* A thread of the pool steps back for good with its first hash: it is libuv's, and what else such a thread does (names of
+ * servers, files) is as little in a hurry. Without this a loop that wakes for a read waits out a slice of a hash's. */
+static void step_back(void)
+{
+    static _Thread_local bool has_stepped_back;
+    if (has_stepped_back) return;
+    has_stepped_back = true;
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), HASH_NICE);
+}
+
 static void job_run(uv_work_t *work)
 {
     struct hash_job *job = work->data;
+    step_back();
     hash_run(&job->hasher->settings, job->password, job->password_bytes, job->expected,
              &job->result);
     sodium_memzero(job->password, job->password_bytes);
@@ -248,6 +263,9 @@ struct hasher *hasher_open(uv_loop_t *loop, const struct hasher_settings *settin
     if (hasher == NULL) return NULL;
     hasher->loop = loop;
     hasher->settings = *settings;
+    /* One CPU is left to the loop: some kernels let who wakes up take a CPU over at the next tick only, after 4 ms. */
+    unsigned others = uv_available_parallelism() - 1;
+    if (settings->running_max > others) hasher->settings.running_max = others > 0 ? others : 1;
     return hasher;
 }
 

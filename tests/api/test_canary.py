@@ -108,9 +108,10 @@ def world(tmp_path_factory):
                 "captcha.login_failures": 1000, "ddns.cloudflare.endpoint": flare.endpoint, "metrics.token": canary.made("metrics.token"),
                 "notify.public_url": "http://nas.example.test", "notify.timeout": 3, "log.level": "debug", "log.access": "true"})
             h.start()
-            day = Day(h, canary, cloud, sink, flare, tencent, callback)
-            yield day
-            h.end()
+            try:
+                yield Day(h, canary, cloud, sink, flare, tencent, callback)
+            finally:
+                h.end()
 
 
 class Day:
