@@ -312,7 +312,9 @@ fn bearssl(b: *Build, target: Build.ResolvedTarget) *Compile {
     return library;
 }
 
-/// The macros are what libsodium's configure finds on Linux. AVX512 stays out: it slows the rest of a chip.
+/// The macros are what libsodium's configure finds on Linux, but for two. AVX512 slows the rest of a chip. With HAVE_MMAP a
+/// hash has the kernel fill its 19 MiB in one call (MAP_POPULATE), and whoever needs new memory meanwhile waits for it: the
+/// loop waited 15 ms in malloc(). It costs a hash 10 % more time.
 fn libsodium(b: *Build, target: Build.ResolvedTarget) *Compile {
     const library = thirdParty(b, target, "sodium", "sodium", list(b, "", @embedFile("vendor/lists/sodium.txt")), &.{
         "-fvisibility=hidden", "-fwrapv", "-flax-vector-conversions",

@@ -263,9 +263,6 @@ struct hasher *hasher_open(uv_loop_t *loop, const struct hasher_settings *settin
     if (hasher == NULL) return NULL;
     hasher->loop = loop;
     hasher->settings = *settings;
-    /* One CPU is left to the loop: some kernels let who wakes up take a CPU over at the next tick only, after 4 ms. */
-    unsigned others = uv_available_parallelism() - 1;
-    if (settings->running_max > others) hasher->settings.running_max = others > 0 ? others : 1;
     return hasher;
 }
 

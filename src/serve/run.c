@@ -243,6 +243,14 @@ static void offer_setup(struct serve *serve)
     fflush(stdout);
 }
 
+/* One CPU is left to the loop: some kernels let who wakes up take a CPU over at the next tick only, which is 4 ms. */
+static unsigned hashes_at_once(const struct config *config)
+{
+    unsigned wanted = (unsigned)config->auth_hash_running, others = uv_available_parallelism() - 1;
+    if (wanted <= others) return wanted;
+    return others > 0 ? others : 1;
+}
+
 static bool open_edges(struct serve *serve, char *ca_file, size_t ca_size)
 {
     const struct config *c = serve->config;
@@ -256,7 +264,7 @@ static bool open_edges(struct serve *serve, char *ca_file, size_t ca_size)
     serve->dns = dns_client_open(serve->loop);
     serve->hasher = hasher_open(
         serve->loop,
-        &(struct hasher_settings){.running_max = (unsigned)c->auth_hash_running,
+        &(struct hasher_settings){.running_max = hashes_at_once(c),
                                   .waiting_max = (unsigned)c->auth_hash_waiting,
                                   .passes = (unsigned)c->auth_argon2_passes,
                                   .memory_bytes = (size_t)c->auth_argon2_memory_kib << 10});
