@@ -31,64 +31,60 @@ struct text channel_said(struct arena *arena, struct text t)
     return (struct text){out, bytes};
 }
 
-/* Each place where the secret stands becomes three stars. */
-static struct text masked(struct arena *arena, struct text said, struct text secret)
+/* The same text with *** wherever the secret stands. */
+static struct text without(struct arena *arena, struct text said, struct text secret)
 {
-    struct text out = TEXT("");
     if (secret.bytes < SECRET_BYTES_MIN) return said;
-    for (const char *at; said.bytes > 0;) {
-        at = memmem(said.data, said.bytes, secret.data, secret.bytes);
-        size_t before = at == NULL ? said.bytes : (size_t)(at - said.data);
-        out = arena_print(arena, "%.*s%.*s%s", TEXT_ARGS(out), (int)before, said.data,
-                          at == NULL ? "" : "***");
-        if (at == NULL) break;
+    const char *at;
+    struct text out = TEXT_NONE;
+    while ((at = memmem(said.data, said.bytes, secret.data, secret.bytes)) != NULL) {
+        size_t before = (size_t)(at - said.data);
+        out = arena_print(arena, "%.*s%.*s***", TEXT_ARGS(out), (int)before, said.data);
         said = (struct text){at + secret.bytes, said.bytes - before - secret.bytes};
     }
-    return out;
+    return out.bytes == 0 ? said : arena_print(arena, "%.*s%.*s", TEXT_ARGS(out), TEXT_ARGS(said));
 }
 
-static struct text masked_in_base64(struct arena *arena, struct text said, struct text secret)
+static struct text in_base64(struct arena *arena, struct text secret)
 {
     size_t size = sodium_base64_ENCODED_LEN(secret.bytes, sodium_base64_VARIANT_ORIGINAL);
     char *coded = arena_alloc(arena, size);
-    if (coded == NULL || secret.bytes == 0) return said;
+    if (coded == NULL) return TEXT_NONE;
     sodium_bin2base64(coded, size, (const uint8_t *)secret.data, secret.bytes,
                       sodium_base64_VARIANT_ORIGINAL);
-    return masked(arena, said, text_of(coded));
+    return text_of(coded);
 }
 
-/* AUTH sends the password in Base64, alone or behind zero, name, zero (RFC 4616), and servers repeat lines they
- * dislike. */
-static struct text without_password(const struct letter_job *job, struct text said)
-{
-    struct text user = job->config->smtp_user, password = job->config->smtp_password;
-    if (password.bytes == 0) return said;
-    struct text plain =
-        arena_print(job->arena, "%c%.*s%c%.*s", 0, TEXT_ARGS(user), 0, TEXT_ARGS(password));
-    said = masked(job->arena, said, password);
-    said = masked_in_base64(job->arena, said, password);
-    return masked_in_base64(job->arena, said, plain);
-}
-
-/* Filters that refuse a mail like to quote what they disliked, and that may be the link. */
 static struct text token_of(struct text link)
 {
     static const char mark[] = "token=";
-    const char *at = link.bytes > 0 ? memmem(link.data, link.bytes, mark, sizeof mark - 1) : NULL;
+    const size_t mark_bytes = sizeof mark - 1;
+    const char *at = link.bytes > 0 ? memmem(link.data, link.bytes, mark, mark_bytes) : NULL;
     if (at == NULL) return TEXT_NONE;
-    size_t before = (size_t)(at - link.data) + sizeof mark - 1;
-    return (struct text){link.data + before, link.bytes - before};
+    return (struct text){at + mark_bytes, link.bytes - (size_t)(at - link.data) - mark_bytes};
 }
 
+/* Servers repeat the line that they dislike, filters quote the mail, and Alibaba what it has the signature of, code and
+ * all. AUTH sends the password in Base64, alone or behind zero, name, zero (RFC 4616). */
 void channel_judge(const struct channel *channel, const struct letter_job *job,
                    const struct outside_answer *answer, struct letter_verdict *verdict)
 {
+    const struct config *config = job->config;
+    struct text password = config->smtp_password;
+    struct text plain = arena_print(job->arena, "%c%.*s%c%.*s", 0, TEXT_ARGS(config->smtp_user), 0,
+                                    TEXT_ARGS(password));
+    bool has_password = password.bytes > 0;
+    const struct text secrets[] = {
+        has_password ? in_base64(job->arena, plain) : TEXT_NONE,
+        has_password ? in_base64(job->arena, password) : TEXT_NONE,
+        password,
+        config->directmail_access_key_secret,
+        config->sms_access_key_secret,
+        token_of(job->link),
+        job->code,
+    };
     channel->judge(job, answer, verdict);
-    struct text said = verdict->detail;
-    if (said.bytes == 0) return;
-    said = without_password(job, said);
-    said = masked(job->arena, said, job->config->directmail_access_key_secret);
-    said = masked(job->arena, said, job->config->sms_access_key_secret);
-    said = masked(job->arena, said, job->code);
-    verdict->detail = masked(job->arena, said, token_of(job->link));
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+        verdict->detail = without(job->arena, verdict->detail, secrets[i]);
+    }
 }

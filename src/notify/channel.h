@@ -44,7 +44,7 @@ extern const struct channel channel_smtp, channel_directmail, channel_sms;
 /* The one that the settings name for this kind; NULL: none is set up. */
 const struct channel *channel_of(const struct config *config, enum letter_channel kind);
 
-/* channel->judge(), and then no word of a server that repeats a password, a code or a link. */
+/* channel->judge(); passwords, codes and links that the server repeats are *** in the verdict. */
 void channel_judge(const struct channel *channel, const struct letter_job *job, const struct outside_answer *answer,
                    struct letter_verdict *verdict);
 

@@ -328,6 +328,10 @@ static void test_secrets_are_not_repeated(void)
         if (!CHECK(is_hidden == rows[i].is_hidden)) printf("%s: %.*s\n", rows[i].said, TEXT_ARGS(verdict.detail));
         CHECK(!is_hidden || has(verdict.detail, "***"));
     }
+    struct letter_verdict verdict;
+    struct letter_job job = job_of(letter_channel_mail, "you@example.com");
+    channel_judge(&channel_smtp, &job, &(struct outside_answer){.fault = FAULT_REFUSED, .status = 554, .error = TEXT("554 012345, 012345; no")}, &verdict);
+    CHECK_TEXT(verdict.detail, "554 ***, ***; no");
 }
 
 int main(void)
