@@ -447,12 +447,14 @@ def test_a_crash_leaves_no_core_file(homeport, tmp_path):
     def crash(start):
         """Whether the kernel says that it wrote one."""
         process = start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (hard, hard)))
+        limits.append(re.search(r"^Max core file size +(\S+) +(\S+)", open(f"/proc/{process.pid}/limits").read(), re.M).groups())
         os.kill(process.pid, signal.SIGSEGV)
         status = os.waitpid(process.pid, 0)[1]
         process.returncode = -signal.SIGSEGV
         assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGSEGV
         return os.WCOREDUMP(status)
 
+    limits = []
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     h = homeport(start=False)
     h.write_settings()
@@ -462,10 +464,9 @@ def test_a_crash_leaves_no_core_file(homeport, tmp_path):
                                    stderr=subprocess.STDOUT, **kw)
         while b"listens on" not in process.stdout.readline():
             assert process.poll() is None
-        limits = re.search(r"^Max core file size +(\S+) +(\S+)", open(f"/proc/{process.pid}/limits").read(), re.M)
-        assert limits.groups() == ("1", "1"), "one byte: no file, and no pipe either (do_coredump() of the kernel)"
         return process
 
     assert not crash(serve)
+    assert limits == [("1", "1")], "one byte: no file, and no pipe either (do_coredump() of the kernel)"
     if not crash(lambda **kw: subprocess.Popen(["sleep", "60"], cwd=tmp_path, **kw)):
         pytest.skip("nothing leaves a core file here, so this proved the limit only")
