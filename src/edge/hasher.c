@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <crypt.h>
 #include <errno.h>
+#include <sched.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -41,6 +42,9 @@ struct hasher {
     struct hash_job *first, *last; /* waiting */
     unsigned waiting_count, running_count;
     bool is_closing;
+    /* All CPUs that we may use, parted while a hash runs; is_parted: there are enough for that. */
+    cpu_set_t cpus, loop_cpus, hash_cpus;
+    bool is_parted;
 };
 
 static void hash_make(const struct hasher_settings *settings, const char *password, size_t bytes,
@@ -197,20 +201,50 @@ static void job_free(struct hash_job *job)
     free(job);
 }
 
+/* ---- CPUs ----------------------------------------------------------------------------------------- */
+
+/* A kernel that preempts lazily lets who wakes up take a busy CPU over at its next tick only, up to 4 ms later, however
+ * low the priority of what runs there. So hashes run on the last CPUs that we may use, and while any does the loop keeps
+ * off them. */
+static void cpus_part(struct hasher *hasher)
+{
+    cpu_set_t *cpus = &hasher->cpus;
+    if (sched_getaffinity(0, sizeof *cpus, cpus) != 0) return;
+    int count = CPU_COUNT(cpus), wanted = (int)hasher->settings.running_max;
+    hasher->loop_cpus = *cpus;
+    for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && wanted > 0 && count > 1; cpu--) {
+        if (!CPU_ISSET(cpu, cpus)) continue;
+        CPU_CLR(cpu, &hasher->loop_cpus);
+        CPU_SET(cpu, &hasher->hash_cpus);
+        hasher->is_parted = true;
+        wanted--;
+        count--;
+    }
+}
+
+static void loop_keep_off(const struct hasher *hasher, bool keeps_off)
+{
+    if (!hasher->is_parted) return;
+    sched_setaffinity(0, sizeof hasher->cpus, keeps_off ? &hasher->loop_cpus : &hasher->cpus);
+}
+
 /* A thread of the pool steps back for good with its first hash: it is libuv's, and what else such a thread does (names of
- * servers, files) is as little in a hurry. Without this a loop that wakes for a read waits out a slice of a hash's. */
-static void step_back(void)
+ * servers, files) is as little in a hurry. */
+static void step_back(const struct hasher *hasher)
 {
     static _Thread_local bool has_stepped_back;
     if (has_stepped_back) return;
     has_stepped_back = true;
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), HASH_NICE);
+    if (hasher->is_parted) sched_setaffinity(0, sizeof hasher->hash_cpus, &hasher->hash_cpus);
 }
+
+/* ---- jobs ----------------------------------------------------------------------------------------- */
 
 static void job_run(uv_work_t *work)
 {
     struct hash_job *job = work->data;
-    step_back();
+    step_back(job->hasher);
     hash_run(&job->hasher->settings, job->password, job->password_bytes, job->expected,
              &job->result);
     sodium_memzero(job->password, job->password_bytes);
@@ -224,6 +258,7 @@ static void job_done(uv_work_t *work, int status)
     struct hasher *hasher = job->hasher;
     assert(hasher->running_count > 0);
     hasher->running_count--;
+    if (hasher->running_count == 0) loop_keep_off(hasher, false);
     if (!hasher->is_closing) {
         if (status != 0) job->result = (struct hash_result){.failed = true};
         jobs_advance(hasher); /* first, so that the pool has work while `done` runs */
@@ -251,6 +286,7 @@ static void jobs_advance(struct hasher *hasher)
         int error = uv_queue_work(hasher->loop, &job->work, job_run, job_done);
         assert(error == 0); /* fails without a function to run, and never else */
         (void)error;
+        if (hasher->running_count == 0) loop_keep_off(hasher, true);
         hasher->running_count++;
     }
 }
@@ -263,6 +299,7 @@ struct hasher *hasher_open(uv_loop_t *loop, const struct hasher_settings *settin
     if (hasher == NULL) return NULL;
     hasher->loop = loop;
     hasher->settings = *settings;
+    cpus_part(hasher);
     return hasher;
 }
 

@@ -4,7 +4,6 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "account/account.h"
 #include "core/log.h"
@@ -307,14 +306,6 @@ static void finish(struct serve *serve)
     free(serve->pending);
 }
 
-/* What would be written down at a crash holds passwords, tokens and the key. */
-static void forbid_core_dumps(void)
-{
-    const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
-    if (setrlimit(RLIMIT_CORE, &none) != 0)
-        log_line(LOG_WARNING, "core dumps could not be forbidden", LOG_END);
-}
-
 int serve_run(struct home *home)
 {
     enum log_level level = LOG_INFO;
@@ -326,7 +317,6 @@ int serve_run(struct home *home)
                             .store = home->store};
     log_level_read(home->config.log_level, &level);
     log_level_set(level);
-    forbid_core_dumps();
     if (home->config.ignored[0] != 0) {
         log_line(LOG_DEBUG, "variables that Kubernetes made are ignored",
                  LOG_STRING("variables", home->config.ignored), LOG_END);
