@@ -190,20 +190,5 @@ static bool read_record(const struct dns_job *job, yyjson_val *value,
 struct provider_record *alidns_records_read(const struct dns_job *job, yyjson_val *list,
                                             unsigned *count)
 {
-    *count = 0;
-    struct provider_record *records =
-        arena_array(job->arena, struct provider_record, yyjson_arr_size(list) + 1);
-    if (records == NULL) return NULL;
-    size_t index, size;
-    yyjson_val *value;
-    yyjson_arr_foreach(list, index, size, value)
-    {
-        struct provider_record *record = &records[*count];
-        if (!read_record(job, value, record)) continue;
-        bool is_wanted =
-            job->action == DNS_IMPORT ||
-            (record->found.type == job->type && text_equal_fold(record->found.owner, job->owner));
-        if (is_wanted) (*count)++;
-    }
-    return records;
+    return provider_records_read(job, list, read_record, count);
 }

@@ -258,6 +258,30 @@ const struct provider_record *provider_plan_remove(const struct dns_job *job,
     return find_value(job, false, job->value, job->priority, records, record_count);
 }
 
+struct provider_record *provider_records_read(const struct dns_job *job, yyjson_val *list,
+                                              bool (*read)(const struct dns_job *job,
+                                                           yyjson_val *value,
+                                                           struct provider_record *record),
+                                              unsigned *count)
+{
+    *count = 0;
+    struct provider_record *records =
+        arena_array(job->arena, struct provider_record, yyjson_arr_size(list) + 1);
+    if (records == NULL) return NULL;
+    size_t index, size;
+    yyjson_val *value;
+    yyjson_arr_foreach(list, index, size, value)
+    {
+        struct provider_record *record = &records[*count];
+        if (!read(job, value, record)) continue;
+        bool is_wanted =
+            job->action == DNS_IMPORT ||
+            (record->found.type == job->type && text_equal_fold(record->found.owner, job->owner));
+        if (is_wanted) (*count)++;
+    }
+    return records;
+}
+
 const struct dns_found *provider_plan_found(const struct dns_job *job,
                                             const struct provider_record *records,
                                             unsigned record_count, unsigned *found_count)

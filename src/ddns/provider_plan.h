@@ -26,6 +26,8 @@
 #ifndef HOMEPORT_DDNS_PROVIDER_PLAN_H
 #define HOMEPORT_DDNS_PROVIDER_PLAN_H
 
+#include <yyjson.h>
+
 #include "ddns/provider.h"
 
 struct provider_record {
@@ -71,6 +73,13 @@ const struct provider_record *provider_plan_remove(const struct dns_job *job,
                                                    unsigned record_count);
 /* Whether the record has the job's value, and priority where the type has one. */
 bool provider_has_value(const struct dns_job *job, const struct provider_record *record);
+/* Of a provider's list of records those that the job asks about, in the arena; NULL when it is full. `read` takes
+ * one over; false: it is not one that we can use. */
+struct provider_record *provider_records_read(const struct dns_job *job, yyjson_val *list,
+                                              bool (*read)(const struct dns_job *job,
+                                                           yyjson_val *value,
+                                                           struct provider_record *record),
+                                              unsigned *count);
 /* The records in use, for the verdict of a CHECK. */
 const struct dns_found *provider_plan_found(const struct dns_job *job,
                                             const struct provider_record *records,
