@@ -2,13 +2,12 @@
 import json
 import os
 import subprocess
-import sys
-import zlib
 from pathlib import Path
 
 import pytest
 
 from lib.homeport import PASSWORD
+from lib.pinned import venv_of
 
 HERE = Path(__file__).resolve().parent
 VENV = HERE.parents[1] / ".cache/generator"
@@ -20,13 +19,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def generator():
     """The generator's Python; made ready once for these pins. Java comes with it."""
-    stamp = VENV / f"complete-{zlib.crc32(PINS.read_bytes())}"
-    if not stamp.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-        subprocess.run([str(VENV / "bin/python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps",
-                        "-r", str(PINS)], check=True, timeout=600)
-        stamp.touch()
-    return VENV / "bin/python"
+    return venv_of(VENV, PINS) / "python"
 
 
 def run(*argv, cwd):

@@ -6,12 +6,12 @@ breaks the schema is refused. Here each row of schema/routes.def is one test, so
 """
 import re
 import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
-import zlib
 from pathlib import Path
 
 import pytest
+
+from lib.pinned import venv_of
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".cache/schemathesis"
@@ -43,13 +43,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def schemathesis():
     """Its program; made ready once for these pins."""
-    stamp = VENV / f"complete-{zlib.crc32(PINS.read_bytes())}"
-    if not stamp.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-        subprocess.run([str(VENV / "bin/python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps",
-                        "-r", str(PINS)], check=True, timeout=600)
-        stamp.touch()
-    return VENV / "bin/schemathesis"
+    return venv_of(VENV, PINS) / "schemathesis"
 
 
 def things(api):
