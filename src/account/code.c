@@ -79,18 +79,10 @@ static void remove_stale(struct step *s)
     walk_end(&walk);
 }
 
-static struct text folded(struct step *s, struct text target)
-{
-    struct text copy = arena_text(s->arena, target);
-    char *letters = (char *)(uintptr_t)copy.data;
-    for (size_t i = 0; i < copy.bytes; i++) letters[i] = ascii_lower(letters[i]);
-    return copy;
-}
-
 static enum err code_of(struct step *s, enum code_purpose purpose, struct text target,
                         struct code *code)
 {
-    *code = (struct code){.purpose = purpose, .target = folded(s, target)};
+    *code = (struct code){.purpose = purpose, .target = arena_text_folded(s->arena, target)};
     return record_find(&s->read, &code_by_target, code, code);
 }
 

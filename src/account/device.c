@@ -11,10 +11,7 @@ enum { HOUR_MS = 3600000 };
 static struct text device_hash(struct step *s, struct text device_id)
 {
     char hash[SECRET_HASH_BYTES];
-    struct text folded = arena_text(s->arena, text_trim(device_id));
-    char *letters = (char *)(uintptr_t)folded.data;
-    for (size_t i = 0; i < folded.bytes; i++) letters[i] = ascii_lower(letters[i]);
-    secret_hash(folded, hash);
+    secret_hash(arena_text_folded(s->arena, text_trim(device_id)), hash);
     return arena_text(s->arena, (struct text){hash, sizeof hash});
 }
 

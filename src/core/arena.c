@@ -124,6 +124,14 @@ struct text arena_text(struct arena *arena, struct text t)
     return (struct text){copy, t.bytes};
 }
 
+struct text arena_text_folded(struct arena *arena, struct text t)
+{
+    struct text copy = arena_text(arena, t);
+    char *letters = (char *)(uintptr_t)copy.data; /* its own copy: nobody else has it yet */
+    for (size_t i = 0; i < copy.bytes; i++) letters[i] = ascii_lower(letters[i]);
+    return copy;
+}
+
 struct text arena_print(struct arena *arena, const char *format, ...)
 {
     va_list arguments;

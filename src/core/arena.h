@@ -28,6 +28,8 @@ void arena_wipe(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t bytes);
 /* A copy with a closing zero byte behind it; an empty text when there is no room. */
 struct text arena_text(struct arena *arena, struct text t);
+/* The same in small letters (ASCII), as names are compared. */
+struct text arena_text_folded(struct arena *arena, struct text t);
 /* As printf; an empty text when there is no room. The result has a closing zero byte. */
 struct text arena_print(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -36,11 +36,9 @@ enum err source_of(const struct reader *reader, const struct caller *caller, uin
 
 struct text name_folded(struct text name, struct arena *arena)
 {
-    char *copy = arena_alloc(arena, name.bytes);
-    if (copy == NULL) return TEXT_NONE;
-    for (size_t i = 0; i < name.bytes; i++) copy[i] = ascii_lower(name.data[i]);
-    size_t bytes = name.bytes > 1 && copy[name.bytes - 1] == '.' ? name.bytes - 1 : name.bytes;
-    return (struct text){copy, bytes};
+    struct text folded = arena_text_folded(arena, name);
+    if (folded.bytes > 1 && folded.data[folded.bytes - 1] == '.') folded.bytes--;
+    return folded;
 }
 
 /* ---- pushing -------------------------------------------------------------------------------------- */

@@ -280,14 +280,20 @@ static void keep_memo(struct step *step, struct task *task, const struct letter_
     task->args = arena_text(step->arena, (struct text){(const char *)memo, sizeof *memo});
 }
 
+/* What is kept there: all zero at the first try. */
+static void memo_read(const struct task *task, struct letter_memo *memo)
+{
+    memset(memo, 0, sizeof *memo);
+    if (task->args.bytes == sizeof *memo) memcpy(memo, task->args.data, sizeof *memo);
+}
+
 enum err letter_send_run(struct step *step, struct task *task)
 {
     struct letter letter;
     struct letter_memo memo;
     struct letter_job job;
     struct outside_call call;
-    memset(&memo, 0, sizeof memo);
-    if (task->args.bytes == sizeof memo) memcpy(&memo, task->args.data, sizeof memo);
+    memo_read(task, &memo);
     if (letter_get(&step->read, task->target_id, &letter) != OK ||
         letter.state != letter_state_waiting) {
         task_complete(step, task, TEXT("The letter is gone"));
@@ -359,9 +365,8 @@ enum err letter_answered(struct step *step, struct task *task, const struct outs
     struct letter_memo memo;
     struct letter_job job;
     struct letter_verdict verdict;
-    memset(&memo, 0, sizeof memo);
-    if (task->args.bytes == sizeof memo) memcpy(&memo, task->args.data, sizeof memo);
     const struct channel *channel = NULL;
+    memo_read(task, &memo);
     if (letter_get(&step->read, task->target_id, &letter) == OK)
         channel = channel_of(step->config, (enum letter_channel)letter.channel);
     if (channel == NULL || letter.state != letter_state_waiting || letter.left_at == 0) {
