@@ -78,7 +78,7 @@ static bool is_mail_url(struct text t)
     struct text port = t;
     struct text host = text_cut(&port, ':');
     uint64_t number;
-    if (t.data[0] == '[') { /* an IPv6 address */
+    if (text_starts(t, TEXT("["))) { /* an IPv6 address */
         struct text rest = {t.data + 1, t.bytes - 1};
         struct ip_address ip;
         if (!ip_parse(text_cut(&rest, ']'), &ip) || ip.family != 6) return false;

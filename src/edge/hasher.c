@@ -4,10 +4,13 @@
 #include <crypt.h>
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -42,9 +45,6 @@ struct hasher {
     struct hash_job *first, *last; /* waiting */
     unsigned waiting_count, running_count;
     bool is_closing;
-    /* All CPUs that we may use, parted while a hash runs; is_parted: there are enough for that. */
-    cpu_set_t cpus, loop_cpus, hash_cpus;
-    bool is_parted;
 };
 
 static void hash_make(const struct hasher_settings *settings, const char *password, size_t bytes,
@@ -201,42 +201,79 @@ static void job_free(struct hash_job *job)
     free(job);
 }
 
-/* ---- CPUs ----------------------------------------------------------------------------------------- */
+/* ---- giving way ----------------------------------------------------------------------------------- */
 
-/* A kernel that preempts lazily lets who wakes up take a busy CPU over at its next tick only, up to 4 ms later, however
- * low the priority of what runs there. So hashes run on the last CPUs that we may use, and while any does the loop keeps
- * off them. */
-static void cpus_part(struct hasher *hasher)
+/* A hash is some 20 ms of CPU at a stretch. Linux gives who waited for a CPU what it is owed, whatever its priority,
+ * up to a tick (4 ms); with one CPU that is what a read waits behind a hash. So a hash runs as SCHED_IDLE, and a timer
+ * makes it sleep for a moment five thousand times a second: then whoever waits runs, and is not displaced when the sleep
+ * ends. Where others leave it too little that way, it goes on as an ordinary thread of low priority (which the kernel may
+ * refuse to who is not root: then it stays as it is). */
+enum {
+    NAP_EVERY_NS = 200 * 1000,
+    NAP_NS = 30 * 1000,
+    TIMER_SLACK_NS = 1000,
+    PATIENCE_NS = 100 * 1000 * 1000
+};
+
+/* One for each thread of the pool, made with its first hash and kept. */
+static _Thread_local struct hash_thread {
+    bool is_ready, has_timer;
+    timer_t timer;
+    volatile uint64_t patient_until; /* uv_hrtime(); 0: no longer patient */
+} hash_thread;
+
+/* musl leaves out sched_setscheduler(), as POSIX wants it of processes and Linux has it for threads. */
+static void policy_set(int policy)
 {
-    cpu_set_t *cpus = &hasher->cpus;
-    if (sched_getaffinity(0, sizeof *cpus, cpus) != 0) return;
-    int count = CPU_COUNT(cpus), wanted = (int)hasher->settings.running_max;
-    hasher->loop_cpus = *cpus;
-    for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && wanted > 0 && count > 1; cpu--) {
-        if (!CPU_ISSET(cpu, cpus)) continue;
-        CPU_CLR(cpu, &hasher->loop_cpus);
-        CPU_SET(cpu, &hasher->hash_cpus);
-        hasher->is_parted = true;
-        wanted--;
-        count--;
+    struct sched_param none = {0};
+    syscall(SYS_sched_setscheduler, 0, policy, &none);
+}
+
+static void timer_every(uint64_t ns)
+{
+    struct itimerspec every = {{0, (long)ns}, {0, (long)ns}};
+    if (hash_thread.has_timer) timer_settime(hash_thread.timer, 0, &every, NULL);
+}
+
+/* Runs between any two instructions of the hash, on its thread: system calls only. */
+static void on_nap(int number)
+{
+    int error = errno; /* libsodium tells by it why it failed */
+    (void)number;
+    if (hash_thread.patient_until == 0) return;
+    if (uv_hrtime() < hash_thread.patient_until) {
+        nanosleep(&(struct timespec){0, NAP_NS}, NULL);
+    } else {
+        hash_thread.patient_until = 0;
+        policy_set(SCHED_OTHER);
     }
+    errno = error;
 }
 
-static void loop_keep_off(const struct hasher *hasher, bool keeps_off)
+static void hash_thread_init(void)
 {
-    if (!hasher->is_parted) return;
-    sched_setaffinity(0, sizeof hasher->cpus, keeps_off ? &hasher->loop_cpus : &hasher->cpus);
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN};
+    pid_t self = (pid_t)syscall(SYS_gettid);
+    event.sigev_notify_thread_id = self;
+    hash_thread.is_ready = true;
+    hash_thread.has_timer = timer_create(CLOCK_MONOTONIC, &event, &hash_thread.timer) == 0;
+    prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
+    setpriority(PRIO_PROCESS, (id_t)self, HASH_NICE);
 }
 
-/* A thread of the pool steps back for good with its first hash: it is libuv's, and what else such a thread does (names of
- * servers, files) is as little in a hurry. */
-static void step_back(const struct hasher *hasher)
+static void give_way(void)
 {
-    static _Thread_local bool has_stepped_back;
-    if (has_stepped_back) return;
-    has_stepped_back = true;
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), HASH_NICE);
-    if (hasher->is_parted) sched_setaffinity(0, sizeof hasher->hash_cpus, &hasher->hash_cpus);
+    if (!hash_thread.is_ready) hash_thread_init();
+    hash_thread.patient_until = uv_hrtime() + PATIENCE_NS;
+    policy_set(SCHED_IDLE);
+    timer_every(NAP_EVERY_NS);
+}
+
+/* The thread is libuv's, and what else it does (names of servers) should not be kept waiting as long. */
+static void give_way_no_more(void)
+{
+    timer_every(0);
+    policy_set(SCHED_OTHER);
 }
 
 /* ---- jobs ----------------------------------------------------------------------------------------- */
@@ -244,9 +281,10 @@ static void step_back(const struct hasher *hasher)
 static void job_run(uv_work_t *work)
 {
     struct hash_job *job = work->data;
-    step_back(job->hasher);
+    give_way();
     hash_run(&job->hasher->settings, job->password, job->password_bytes, job->expected,
              &job->result);
+    give_way_no_more();
     sodium_memzero(job->password, job->password_bytes);
 }
 
@@ -258,7 +296,6 @@ static void job_done(uv_work_t *work, int status)
     struct hasher *hasher = job->hasher;
     assert(hasher->running_count > 0);
     hasher->running_count--;
-    if (hasher->running_count == 0) loop_keep_off(hasher, false);
     if (!hasher->is_closing) {
         if (status != 0) job->result = (struct hash_result){.failed = true};
         jobs_advance(hasher); /* first, so that the pool has work while `done` runs */
@@ -286,7 +323,6 @@ static void jobs_advance(struct hasher *hasher)
         int error = uv_queue_work(hasher->loop, &job->work, job_run, job_done);
         assert(error == 0); /* fails without a function to run, and never else */
         (void)error;
-        if (hasher->running_count == 0) loop_keep_off(hasher, true);
         hasher->running_count++;
     }
 }
@@ -299,7 +335,7 @@ struct hasher *hasher_open(uv_loop_t *loop, const struct hasher_settings *settin
     if (hasher == NULL) return NULL;
     hasher->loop = loop;
     hasher->settings = *settings;
-    cpus_part(hasher);
+    signal(SIGRTMIN, on_nap);
     return hasher;
 }
 

@@ -242,7 +242,7 @@ static void offer_setup(struct serve *serve)
     fflush(stdout);
 }
 
-/* One CPU is left to the loop: some kernels let who wakes up take a CPU over at the next tick only, which is 4 ms. */
+/* One CPU is left to the loop, where there are two: a hash that gives way (edge/hasher.c) still costs it a little. */
 static unsigned hashes_at_once(const struct config *config)
 {
     unsigned wanted = (unsigned)config->auth_hash_running, others = uv_available_parallelism() - 1;
