@@ -383,6 +383,12 @@ static void run_message(struct core *core, const struct message *message)
     deliver(core, &step);
 }
 
+static void ask_to_wake(struct core *core, struct step *step, uint64_t at_ms)
+{
+    core->figures.wake_ms = at_ms;
+    emit_wake(step, &(struct wake_call){.at = at_ms});
+}
+
 /* Starts what is due. A task whose start fails in our own hands is left for the next turn. */
 static void start_tasks(struct core *core)
 {
@@ -398,7 +404,7 @@ static void start_tasks(struct core *core)
         }
     }
     step_begin(core, &step);
-    emit_wake(&step, &(struct wake_call){.at = scheduler_wake_ms(core->scheduler, core->input->now_ms)});
+    ask_to_wake(core, &step, scheduler_wake_ms(core->scheduler, core->input->now_ms));
     deliver(core, &step);
 }
 
@@ -533,7 +539,7 @@ static void fail_all(struct core *core, const struct turn_input *input, struct m
             carry(core, m);
         }
     }
-    emit_wake(&step, &(struct wake_call){.at = input->now_ms + RETRY_AFTER_FAILURE_MS});
+    ask_to_wake(core, &step, input->now_ms + RETRY_AFTER_FAILURE_MS);
     deliver(core, &step);
     log_line(LOG_ERROR, "a commit failed; nothing of it was kept", LOG_ERR(why), LOG_END);
     if (begin(core, input, outbox) != OK) return;

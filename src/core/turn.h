@@ -57,6 +57,7 @@ struct core_figures {
         bans_made;
     uint64_t last_commit_ok; /* truths: the store takes changes; a provider took the last push */
     uint64_t last_push_ok;
+    uint64_t wake_ms; /* when the scheduler wants to be woken next; 0: not at all */
 };
 struct core_figures *core_figures(struct core *core);
 

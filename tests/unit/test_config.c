@@ -2,6 +2,7 @@
  * value and what is allowed. */
 #include "core/config.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "unit.h"
@@ -130,6 +131,39 @@ static void test_wrong_values(void)
     CHECK(error_has("is not a setting"));
     CHECK(!set("net.allow_private", longest) && !set("http.hosts", longest) && !set("net.timeout", longest));
     config_free(&config);
+}
+
+/* Every beginning of every shape of value, for every setting, with nothing behind its last byte that could be read: taken
+ * or refused, and with sanitizers not read beyond. */
+static void test_beginnings(void)
+{
+    static const char *const shapes[] = {
+        "smtp://[::1]:587", "smtps://mail.example.com:465", "https://[::1]:8080/a", "http://nas.example.com:80", "[2001:db8::1]:80",
+        "127.0.0.1:8080", "10.0.0.0/8,::1/128", "nas.example.com,box", "Home Port <a@b.example>", "admin,super_admin", "directmail",
+        "warning", "zh", "true", "4096", "-_.key", "*", "\n", "\r\n", "<", ">", "@", ",", "://",
+    };
+    struct arena arena;
+    struct config_row row;
+    arena_init(&arena, 1 << 20);
+    for (unsigned setting = 0; setting < SETTING_COUNT; setting++) {
+        unsigned told = 0, refused = 0;
+        config_init(&config);
+        CHECK(config_row_at(&config, setting, &arena, &row));
+        for (unsigned i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            for (size_t bytes = 0; bytes <= strlen(shapes[i]); bytes++) {
+                char *copy = malloc(bytes);
+                if (bytes > 0) memcpy(copy, shapes[i], bytes);
+                error.text[0] = '\0';
+                if (!config_set(&config, row.key, (struct text){copy, bytes}, ORIGIN_FLAG, &error)) refused++;
+                if (error.text[0] != '\0') told++;
+                free(copy);
+            }
+        }
+        CHECK(told == refused && refused > 0);
+        config_free(&config);
+        arena_reset(&arena);
+    }
+    arena_free(&arena);
 }
 
 static void test_unknown_keys(void)
@@ -325,6 +359,7 @@ int main(void)
     test_defaults();
     test_good_values();
     test_wrong_values();
+    test_beginnings();
     test_unknown_keys();
     test_files();
     test_environment();
