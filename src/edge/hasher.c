@@ -215,6 +215,10 @@ enum {
     PATIENCE_NS = 100 * 1000 * 1000
 };
 
+#ifndef sigev_notify_thread_id /* timer_create(2) has it, older glibc has it not by this name */
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
 /* One for each thread of the pool, made with its first hash and kept. */
 static _Thread_local struct hash_thread {
     bool is_ready, has_timer;
