@@ -344,7 +344,8 @@ static bool note_call(struct step *step, struct task *task, const struct work *w
                       struct dns_memo *memo, const struct provider_call *call)
 {
     bool was_writing = memo->is_writing, was_tried;
-    memo->is_writing = call->is_write && work->action == DNS_PUSH;
+    memo->is_writing = call->is_write;
+    if (work->action != DNS_PUSH) return true;
     /* A provider that reads on after a write has been told that it was not carried out. */
     if (was_writing && !memo->is_writing) forget_write(step, work, memo);
     if (!memo->is_writing) return true;
@@ -360,10 +361,21 @@ static void note_verdict(struct step *step, const struct work *work, const struc
                          const struct dns_verdict *verdict, const struct provider_answer *last)
 {
     bool is_good = verdict->class == CLASS_OK || verdict->class == CLASS_UNCHANGED;
-    if (!memo->is_writing || is_good) return;
+    if (work->action != DNS_PUSH || !memo->is_writing || is_good) return;
     bool is_unreached = last->http != NULL &&
                         (last->http->fault == FAULT_RESOLVE || last->http->fault == FAULT_CONNECT);
     if (verdict->class != CLASS_RETRY || is_unreached) forget_write(step, work, memo);
+}
+
+/* What is to be removed is what another record wants by now, perhaps only since this removal was begun: that one gets it, to
+ * answer for it. A deletion that has left already is awaited; the other record's push sees what became of it. */
+static bool is_left_standing(struct step *step, struct task *task, const struct work *work,
+                             const struct dns_memo *memo)
+{
+    bool may_leave = work->action == DNS_REMOVE && work->snapshot.bytes > 0 && !memo->is_writing;
+    if (!may_leave || !place_wants_again(step, &work->domain, &work->record)) return false;
+    task_complete(step, task, TEXT("Another record has that value"));
+    return true;
 }
 
 /* One round: asks the provider's function what now, and does it. */
@@ -375,6 +387,7 @@ static enum err go_on(struct step *step, struct task *task, struct work *work,
     struct dns_verdict verdict = {.retry_after_ms = -1};
     const struct provider *provider = provider_find(work->domain.provider);
     const struct dns_record *record = work->snapshot.bytes > 0 ? &work->record : NULL;
+    if (is_left_standing(step, task, work, memo)) return OK;
     struct job_context context = {.read = &step->read,
                                   .config = step->config,
                                   .secrets = step->secrets,
@@ -483,10 +496,6 @@ enum err dns_remove_run(struct step *step, struct task *task)
     struct work work;
     if (work_of(step, task, TEXT_NONE, &work) && work.snapshot.bytes > 0) {
         if (place_is_taken(step, task, &work.record)) return OK;
-        if (place_wants_again(step, &work.domain, &work.record)) {
-            task_complete(step, task, TEXT("Another record has that value"));
-            return OK;
-        }
     }
     return begin(step, task, TEXT_NONE);
 }

@@ -62,6 +62,14 @@ def hang():
     return lambda server, c, r: server.closing.wait(120) and None
 
 
+def held(event):
+    """Answers as ever, once the event has come."""
+    def fault(server, c, r):
+        event.wait(120)
+        return server.handle(r)
+    return fault
+
+
 def drop():
     return lambda server, c, r: None
 

@@ -1,4 +1,6 @@
 """What homeport wrote it takes away again, also when it never heard that the write had worked; what was there before stays."""
+import threading
+
 import pytest
 
 from conftest import HASTE
@@ -6,7 +8,7 @@ from lib.ddns import DOMAINS, SOURCES, domain, get_record, record, source, synce
 from lib.fake_alidns import KEY_ID, KEY_SECRET
 from lib.fake_cloudflare import TOKEN
 from lib.fake_dns import FakeDns
-from lib.httpd import applied, drop, hang, lost, status
+from lib.httpd import applied, drop, hang, held, lost, status
 from lib.knot import SECRET
 from lib.wait import wait_until
 
@@ -101,6 +103,27 @@ def test_a_create_that_nobody_heard_of_is_taken_away_at_once(api, at, zone, faul
     at.fake.fail(status(503, b""), where=at.listing)
     delete(api, r)
     at.fake.heal()
+    removals_done(api)
+    assert at.values() == []
+
+
+def test_a_value_wanted_again_while_it_is_looked_for(api, at, zone):
+    """What a create left is being looked for, to be taken away, when another record comes to want it: DELETE of that one takes it away."""
+    go_on = threading.Event()
+    at.fake.fail(lost(), times=1, where=at.adding)
+    first = record(api, zone, value=VALUE)
+    wait_until(at.values, 10, "the record at the provider")
+    at.fake.fail(status(503, b""), where=at.listing)
+    delete(api, first)
+    at.fake.heal()
+    at.fake.fail(held(go_on), where=at.listing)
+    wait_until(lambda: [t for t in api.all("/api/v1/tasks") if t["kind"] == "dns_remove" and t["status"] == "processing"], 20, "the removal's look")
+    second = record(api, zone, value=VALUE)
+    go_on.set()
+    synced(api, second, timeout=30)
+    removals_done(api)
+    assert at.values() == [VALUE]
+    delete(api, second)
     removals_done(api)
     assert at.values() == []
 
