@@ -123,25 +123,22 @@ static enum err super_is_left(struct step *s, const struct call *call, const str
     if (is_active_super(after)) return OK;
     enum err e = account_is_last_super(s, before, &is_last);
     if (e != OK || !is_last) return e;
-    reply_error_saying(reply, ERR_CONFLICT,
-                       TEXT("This is the last active super_admin: make another one first"),
-                       call->request_id);
-    return ERR_CONFLICT;
+    return reply_error_saying(reply, ERR_CONFLICT,
+                              TEXT("This is the last active super_admin: make another one first"),
+                              call->request_id);
 }
 
 /* ---- changing ------------------------------------------------------------------------------------- */
 
 /* Who lost telephone and recovery codes is helped by somebody who may touch the account, signed in as himself. */
-static enum err mfa_update(struct step *s, const struct call *call, const struct user *before,
-                           struct user *user, struct reply *reply)
+static enum err mfa_update(const struct call *call, const struct user *before, struct user *user,
+                           struct reply *reply)
 {
-    struct field_errors errors = {.arena = s->arena};
     if (user->mfa_enabled == before->mfa_enabled) return OK;
     if (call->caller.session_id == 0) return ERR_FORBIDDEN;
     if (user->mfa_enabled) {
-        field_errors_add(&errors, TEXT("mfa_enabled"), TEXT("is switched on by its owner alone"));
-        reply_error(reply, ERR_INVALID, &errors, call->request_id);
-        return ERR_INVALID;
+        return reply_error_field(reply, ERR_INVALID, TEXT("mfa_enabled"),
+                                 TEXT("is switched on by its owner alone"), call->request_id);
     }
     mfa_forget(user);
     return OK;
@@ -160,7 +157,7 @@ enum err user_update(struct step *s, const struct call *call, struct reply *repl
     bool has_moved = !text_equal_fold(user.email, before.email);
     if (has_moved && !may_move_mail(&call->caller, &before)) return ERR_FORBIDDEN;
     e = super_is_left(s, call, &before, &user, reply);
-    if (e == OK) e = mfa_update(s, call, &before, &user, reply);
+    if (e == OK) e = mfa_update(call, &before, &user, reply);
     if (e != OK) return e;
     if (account_is_taken(&s->read, &user, user.id)) return ERR_TAKEN;
 
