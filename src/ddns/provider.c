@@ -3,8 +3,9 @@
 
 #include <assert.h>
 
-#include "ddns/dns_name.h"
 #include "cloud/cloud_json.h"
+#include "core/url.h"
+#include "ddns/dns_name.h"
 
 enum { SAID_BYTES_MAX = 200, SECRET_BYTES_MIN = 4, CHECK_ARENA_BYTES_MAX = 1024 * 1024 };
 
@@ -138,13 +139,7 @@ struct text provider_said(const struct dns_job *job, struct text message)
 
 struct text provider_host(const struct dns_job *job)
 {
-    struct text host = job->endpoint;
-    if (text_starts(host, TEXT("https://"))) {
-        host = (struct text){host.data + 8, host.bytes - 8};
-    } else if (text_starts(host, TEXT("http://"))) {
-        host = (struct text){host.data + 7, host.bytes - 7};
-    }
-    host = text_cut(&host, '/');
+    struct text host = url_authority(job->endpoint);
     return host.bytes == 0 ? TEXT("the provider") : host;
 }
 

@@ -8,6 +8,7 @@
 #include <assert.h>
 
 #include "core/turn.h"
+#include "core/url.h"
 #include "ddns/place.h"
 
 enum {
@@ -26,8 +27,7 @@ static struct text endpoint_of(const struct config *config, struct text provider
     struct text base = TEXT_NONE;
     if (text_equal(provider, TEXT("alidns"))) base = config->ddns_alidns_endpoint;
     if (text_equal(provider, TEXT("cloudflare"))) base = config->ddns_cloudflare_endpoint;
-    while (base.bytes > 0 && base.data[base.bytes - 1] == '/') base.bytes--;
-    return base;
+    return url_base(base);
 }
 
 /* Other active records of the same name and type: what stands beside our value in the set. */

@@ -6,6 +6,7 @@
 #include "account/bans.h"
 #include "account/oauth.h"
 #include "core/router.h"
+#include "core/url.h"
 
 enum { AUTH_CACHE_ENTRIES = 4096, LIMIT_DEFAULT = 20, LIMIT_MAX = 100, FORWARDED_HOPS_MAX = 32 };
 
@@ -122,23 +123,15 @@ static bool is_near(const struct ip_address *ip)
     return class_of_ip == IP_LOOPBACK || class_of_ip == IP_PRIVATE || class_of_ip == IP_LINK_LOCAL;
 }
 
-/* Without the port; IPv6 literals without their brackets. */
-static struct text host_name(struct text host)
-{
-    if (host.bytes > 0 && host.data[0] == '[') {
-        const char *end = memchr(host.data, ']', host.bytes);
-        return end == NULL ? TEXT_NONE
-                           : (struct text){host.data + 1, (size_t)(end - host.data) - 1};
-    }
-    const char *colon = host.bytes > 0 ? memchr(host.data, ':', host.bytes) : NULL;
-    return colon == NULL ? host : (struct text){host.data, (size_t)(colon - host.data)};
-}
-
 /* A page of somebody else whose name was made to point at us (DNS rebinding) still says its own name. */
 static bool is_our_host(const struct gate *gate, struct text host)
 {
     struct ip_address ip;
-    struct text name = host_name(host), list = gate->config->http_hosts;
+    struct host_port at;
+    struct text list = gate->config->http_hosts;
+    if (text_ends_fold(host, TEXT(":"))) host.bytes--; /* an empty port is allowed there */
+    if (!host_port_read(host, &at)) return false;
+    struct text name = at.host;
     if (ip_parse(name, &ip)) {
         if (is_near(&ip)) return true;
     } else if (text_equal_fold(name, TEXT("localhost")) ||

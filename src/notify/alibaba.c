@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "cloud/cloud_json.h"
+#include "core/url.h"
 
 enum { ANSWER_BYTES_MAX = 64 << 10, HEADERS_MAX = 8 };
 
@@ -19,18 +20,6 @@ static struct text time_text(struct arena *arena, uint64_t ms)
     return arena_text(arena, (struct text){out, bytes});
 }
 
-/* As the HTTP client writes it: the port only when it is not the scheme's own. */
-static struct text host_field(struct text endpoint)
-{
-    struct text port = text_starts(endpoint, TEXT("http://")) ? TEXT(":80") : TEXT(":443");
-    struct text rest = endpoint;
-    text_cut(&rest, '/');
-    text_cut(&rest, '/');
-    struct text host = text_cut(&rest, '/');
-    if (text_ends_fold(host, port)) host.bytes -= port.bytes;
-    return host;
-}
-
 void alibaba_write(const struct letter_job *job, const struct alibaba_operation *operation,
                    struct outside_call *call)
 {
@@ -40,7 +29,7 @@ void alibaba_write(const struct letter_job *job, const struct alibaba_operation 
     struct text body = signer_query(arena, operation->form, operation->form_count);
     struct text body_hash = signer_hash(arena, body);
     struct signer_field headers[HEADERS_MAX] = {
-        {TEXT("host"), host_field(operation->endpoint)},
+        {TEXT("host"), url_host_field(operation->endpoint)},
         {TEXT("x-acs-action"), text_of(operation->action)},
         {TEXT("x-acs-content-sha256"), body_hash},
         {TEXT("x-acs-date"), time_text(arena, job->now_ms + (uint64_t)job->clock_offset_ms)},
