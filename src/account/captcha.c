@@ -25,6 +25,7 @@
 #include "cloud/signer.h"
 #include "core/actor.h"
 #include "core/log.h"
+#include "core/outside.h"
 #include "core/router.h"
 #include "core/url.h"
 
@@ -295,12 +296,7 @@ enum err account_on_query_done(struct account *self, struct step *s,
     if (e != OK) return e;
     s->ip = wait.ip;
     s->request_id = wait.request_id;
-    const struct http_result result = {
-        .fault = (enum call_fault)answer->fault,
-        .status = (unsigned)answer->status,
-        .body = answer->body,
-        .retry_after_ms = -1,
-    };
+    const struct http_result result = outside_http_result(answer);
     struct captcha_said said = captcha_answer_read(s->arena, &result);
     if (send_again(s, &wait, said.verdict, answer)) return OK;
     place_give_back(self, wait.place);

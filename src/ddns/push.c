@@ -7,6 +7,7 @@
 
 #include <assert.h>
 
+#include "core/outside.h"
 #include "core/turn.h"
 #include "core/url.h"
 #include "ddns/place.h"
@@ -422,17 +423,10 @@ enum err push_answered(struct step *step, struct task *task, const struct outsid
         return OK;
     }
     memo.round++;
-    struct http_result http = {
-        .fault = (enum call_fault)answer->fault,
-        .error = answer->error,
-        .status = (unsigned)answer->status,
-        .body = answer->body,
-        .date_ms = answer->date_ms,
-        .retry_after_ms = answer->has_retry_after ? (int64_t)answer->retry_after_ms : -1,
-        .duration_ms = answer->duration_ms,
-    };
+    struct http_result http = {0};
     struct dns_result dns = {(enum call_fault)answer->fault, answer->error, answer->body,
                              answer->duration_ms};
+    if (!answer->is_dns) http = outside_http_result(answer);
     struct provider_answer last = {answer->is_dns ? NULL : &http, answer->is_dns ? &dns : NULL};
     return go_on(step, task, &work, &memo, &last);
 }

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "cloud/cloud_json.h"
+#include "core/outside.h"
 #include "core/url.h"
 
 enum { ANSWER_BYTES_MAX = 64 << 10, HEADERS_MAX = 8 };
@@ -134,11 +135,9 @@ void alibaba_judge(const struct letter_job *job, const struct outside_answer *an
                    struct letter_verdict *verdict)
 {
     struct arena *arena = job->arena;
-    struct http_result result = {.fault = (enum call_fault)answer->fault,
-                                 .status = (unsigned)answer->status};
-    *verdict = (struct letter_verdict){
-        .retry_after_ms = answer->has_retry_after ? (int64_t)answer->retry_after_ms : -1,
-        .date_ms = answer->date_ms};
+    struct http_result result = outside_http_result(answer);
+    *verdict =
+        (struct letter_verdict){.retry_after_ms = result.retry_after_ms, .date_ms = result.date_ms};
     yyjson_val *root = answer->fault == FAULT_NONE ? cloud_json_read(arena, answer->body) : NULL;
     struct text code = either(arena, root, "Code", "code"),
                 message = either(arena, root, "Message", "message");
