@@ -146,7 +146,7 @@ void alibaba_judge(const struct letter_job *job, const struct outside_answer *an
     if (is_success && (code.bytes > 0 ? text_equal(code, TEXT("OK")) : request_id.bytes > 0)) {
         verdict->class = CLASS_OK;
         verdict->detail = arena_print(arena, "%u RequestId %.*s", result.status,
-                                      TEXT_ARGS(channel_said(arena, request_id)));
+                                      TEXT_ARGS(channel_said(job, request_id)));
         return;
     }
     if (code.bytes == 0) {
@@ -159,7 +159,7 @@ void alibaba_judge(const struct letter_job *job, const struct outside_answer *an
     if (verdict->class == CLASS_GONE) verdict->class = CLASS_FATAL;
     verdict->detail = arena_print(
         arena, "%.*s refused (%.*s): %s. It said: %.*s", TEXT_ARGS(service),
-        TEXT_ARGS(channel_said(arena, code)),
+        TEXT_ARGS(channel_said(job, code)),
         row != NULL ? row->advice : "see the error centre of Alibaba Cloud for this code",
-        TEXT_ARGS(channel_said(arena, message)));
+        TEXT_ARGS(channel_said(job, message)));
 }
