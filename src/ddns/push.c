@@ -140,8 +140,7 @@ static struct text error_of(struct step *step, const struct dns_verdict *verdict
     struct text error = arena_text(
         step->arena, verdict->detail.bytes > 0 ? verdict->detail
                                                : TEXT("The provider refused without a reason"));
-    if (error.bytes > 1024) error.bytes = 1024;
-    return error;
+    return utf8_front(error, 1024);
 }
 
 bool push_failed(struct step *step, struct task *task, const struct domain *domain,

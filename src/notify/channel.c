@@ -75,17 +75,15 @@ static struct text without_secrets(const struct letter_job *job, struct text sai
 struct text channel_said(const struct letter_job *job, struct text t)
 {
     t = without_secrets(job, text_trim(t)); /* before the cut, which may go through one */
-    size_t bytes = t.bytes < SAID_BYTES_MAX ? t.bytes : SAID_BYTES_MAX;
-    while (bytes < t.bytes && bytes > 0 && ((unsigned char)t.data[bytes] & 0xc0) == 0x80) bytes--;
-    struct text cut = {t.data, bytes};
-    char *out = arena_alloc(job->arena, bytes + 1);
+    t = utf8_front(t, SAID_BYTES_MAX);
+    char *out = arena_alloc(job->arena, t.bytes + 1);
     if (out == NULL) return TEXT_NONE;
-    bool is_utf8 = text_is_clean_utf8(cut);
-    for (size_t i = 0; i < bytes; i++) {
-        unsigned char c = (unsigned char)cut.data[i];
-        out[i] = c < ' ' || c == 0x7f || (c >= 0x80 && !is_utf8) ? '?' : cut.data[i];
+    bool is_utf8 = text_is_clean_utf8(t);
+    for (size_t i = 0; i < t.bytes; i++) {
+        unsigned char c = (unsigned char)t.data[i];
+        out[i] = c < ' ' || c == 0x7f || (c >= 0x80 && !is_utf8) ? '?' : t.data[i];
     }
-    return (struct text){out, bytes};
+    return (struct text){out, t.bytes};
 }
 
 void channel_judge(const struct channel *channel, const struct letter_job *job,
