@@ -1,5 +1,6 @@
-/* Setup, registration and sign-in: requests that wait for a password's hash. The first half of each checks what can be checked at once and asks the hasher; account_on_hash_done() is the second half,
- * in a later turn, and checks again whatever another request may have changed in between. */
+/* Setup, registration and sign-in: requests that wait for a password's hash. The first half of each checks what
+ * can be checked at once and asks the hasher; account_on_hash_done() is the second half, in a later turn, and
+ * checks again whatever another request may have changed in between. */
 #include "account/sign_in.h"
 
 #include <assert.h>

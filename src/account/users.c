@@ -14,13 +14,10 @@
 
 /* ---- reading -------------------------------------------------------------------------------------- */
 
-static enum err bad_query(struct view *view, const struct call *call, struct reply *reply,
-                          struct text name, struct text reason)
+static enum err bad_query(const struct call *call, struct reply *reply, struct text name,
+                          struct text reason)
 {
-    struct field_errors errors = {.arena = view->arena};
-    field_errors_add(&errors, name, reason);
-    reply_error(reply, ERR_BAD_QUERY, &errors, call->request_id);
-    return ERR_BAD_QUERY;
+    return reply_error_field(reply, ERR_BAD_QUERY, name, reason, call->request_id);
 }
 
 enum err user_list(struct view *view, const struct call *call, struct reply *reply)
@@ -29,14 +26,14 @@ enum err user_list(struct view *view, const struct call *call, struct reply *rep
     struct text q = call_query(call, TEXT("q"), view->arena);
     const struct user like = {.role = choice_number(&role_choice, word)};
     if (word.data != NULL && like.role == 0) {
-        return bad_query(view, call, reply, TEXT("role"),
+        return bad_query(call, reply, TEXT("role"),
                          TEXT("must be one of user, operator, admin, super_admin"));
     }
     if (q.data != NULL && (q.bytes == 0 || q.bytes > SEARCH_BYTES_MAX)) {
-        return bad_query(view, call, reply, TEXT("q"), TEXT("must have 1 to 254 bytes"));
+        return bad_query(call, reply, TEXT("q"), TEXT("must have 1 to 254 bytes"));
     }
     if (q.data != NULL && word.data != NULL) {
-        return bad_query(view, call, reply, TEXT("q"), TEXT("cannot be given together with role"));
+        return bad_query(call, reply, TEXT("q"), TEXT("cannot be given together with role"));
     }
     if (q.data != NULL) return user_search(view, call, reply, q);
     const struct record_index *of_role = like.role != 0 ? &user_by_role : NULL;
