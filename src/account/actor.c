@@ -120,8 +120,5 @@ void account_take_given(const struct record_type *from_type, uint64_t given, con
 
 struct text account_text_cut(struct text t, size_t most)
 {
-    if (t.bytes <= most) return t;
-    size_t bytes = most;
-    while (bytes > 0 && ((unsigned char)t.data[bytes] & 0xc0) == 0x80) bytes--;
-    return (struct text){t.data, bytes};
+    return utf8_front(t, most);
 }

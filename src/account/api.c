@@ -119,15 +119,12 @@ enum err api_key_create(struct step *s, const struct call *call, struct reply *r
     const struct api_key *in = call->body;
     struct field_errors errors = {.arena = s->arena};
     if (call->caller.session_id == 0) return ERR_FORBIDDEN; /* a key makes no keys */
-    if (!key_is_good(s, in, &errors)) {
-        reply_error(reply, ERR_INVALID, &errors, call->request_id);
-        return ERR_INVALID;
-    }
+    if (!key_is_good(s, in, &errors))
+        return reply_error(reply, ERR_INVALID, &errors, call->request_id);
     if (!make_room(s, call->caller.user_id)) {
-        reply_error_saying(reply, ERR_CONFLICT,
-                           TEXT("There are 200 API keys already: withdraw one first"),
-                           call->request_id);
-        return ERR_CONFLICT;
+        return reply_error_saying(reply, ERR_CONFLICT,
+                                  TEXT("There are 200 API keys already: withdraw one first"),
+                                  call->request_id);
     }
     struct api_key key = {
         .id = step_id(s),

@@ -190,21 +190,18 @@ enum err ban_create(struct step *s, const struct call *call, struct reply *reply
 {
     const struct ban *in = call->body;
     struct ban ban = {.reason = in->reason, .expires_at = in->expires_at};
-    struct field_errors errors = {.arena = s->arena};
     struct ip_address ip;
     struct ban other;
     bool is_address = ban_address(in->ip, &ip); /* see check_ban_ip() */
     assert(is_address);
     if (in->expires_at != 0 && in->expires_at <= s->now_ms) {
-        field_errors_add(&errors, TEXT("expires_at"), TEXT("must be in the future"));
-        reply_error(reply, ERR_INVALID, &errors, call->request_id);
-        return ERR_INVALID;
+        return reply_error_field(reply, ERR_INVALID, TEXT("expires_at"),
+                                 TEXT("must be in the future"), call->request_id);
     }
     enum err e = ban_find(&s->read, &ip, s->now_ms, &other);
     if (e == OK) {
-        reply_error_saying(reply, ERR_CONFLICT, TEXT("This address is banned already"),
-                           call->request_id);
-        return ERR_CONFLICT;
+        return reply_error_saying(reply, ERR_CONFLICT, TEXT("This address is banned already"),
+                                  call->request_id);
     }
     if (e != ERR_NOT_FOUND) return e;
 

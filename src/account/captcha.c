@@ -25,7 +25,9 @@
 #include "cloud/signer.h"
 #include "core/actor.h"
 #include "core/log.h"
+#include "core/outside.h"
 #include "core/router.h"
+#include "core/url.h"
 
 enum {
     CAPTCHA_TYPE = 9,
@@ -91,18 +93,6 @@ static void place_give_back(struct account *self, uint64_t place)
 
 /* ---- asking --------------------------------------------------------------------------------------- */
 
-/* Host and port as the HTTP client writes them: the port only when it is not the scheme's own. */
-static struct text host_of(struct text url)
-{
-    bool is_plain = text_starts(url, TEXT("http://"));
-    size_t skip = is_plain ? 7 : 8;
-    struct text host = {url.data + skip, url.bytes - skip};
-    struct text port = is_plain ? TEXT(":80") : TEXT(":443");
-    host = text_cut(&host, '/');
-    if (text_ends_fold(host, port)) host.bytes -= port.bytes;
-    return host;
-}
-
 static struct text body_of(const struct step *s, const struct captcha_wait *wait)
 {
     const struct config *c = s->config;
@@ -150,9 +140,8 @@ static struct text fields_of(const struct step *s, struct text host, struct text
 /* time_ms is what the service is to take for our time. */
 static void send(struct step *s, struct captcha_wait *wait, uint64_t delay_ms, uint64_t time_ms)
 {
-    struct text endpoint = s->config->captcha_endpoint;
+    struct text endpoint = url_base(s->config->captcha_endpoint);
     struct text body = body_of(s, wait);
-    while (endpoint.bytes > 0 && endpoint.data[endpoint.bytes - 1] == '/') endpoint.bytes--;
     wait->tries++;
     core_figures(s->core)->captcha_checks++;
     emit_query(s, &(struct outside_call){
@@ -160,7 +149,7 @@ static void send(struct step *s, struct captcha_wait *wait, uint64_t delay_ms, u
                       .memo = record_encode(&captcha_wait_type, wait, TEXT_NONE, s->arena),
                       .method = TEXT("POST"),
                       .url = arena_print(s->arena, "%.*s/", TEXT_ARGS(endpoint)),
-                      .fields = fields_of(s, host_of(endpoint), body, time_ms / 1000),
+                      .fields = fields_of(s, url_host_field(endpoint), body, time_ms / 1000),
                       .body = body,
                       .timeout_ms = wait->until - s->now_ms - delay_ms,
                       .answer_max = ANSWER_BYTES_MAX,
@@ -307,12 +296,7 @@ enum err account_on_query_done(struct account *self, struct step *s,
     if (e != OK) return e;
     s->ip = wait.ip;
     s->request_id = wait.request_id;
-    const struct http_result result = {
-        .fault = (enum call_fault)answer->fault,
-        .status = (unsigned)answer->status,
-        .body = answer->body,
-        .retry_after_ms = -1,
-    };
+    const struct http_result result = outside_http_result(answer);
     struct captcha_said said = captcha_answer_read(s->arena, &result);
     if (send_again(s, &wait, said.verdict, answer)) return OK;
     place_give_back(self, wait.place);

@@ -83,10 +83,8 @@ enum err device_refresh(struct step *s, const struct call *call, struct reply *r
     enum err e = session_get(&s->read, call->caller.session_id, &session);
     if (e != OK) return e == ERR_NOT_FOUND ? ERR_SIGNED_OUT : e;
     if (!session.is_device) {
-        struct field_errors errors = {.arena = s->arena};
-        field_errors_add(&errors, TEXT("refresh_token"), TEXT("is missing"));
-        reply_error(reply, ERR_INVALID, &errors, call->request_id);
-        return ERR_INVALID;
+        return reply_error_field(reply, ERR_INVALID, TEXT("refresh_token"), TEXT("is missing"),
+                                 call->request_id);
     }
     e = session_continue(s, &session, call, &tokens);
     if (e == OK) reply_one(reply, &tokens_type, &tokens);

@@ -123,19 +123,19 @@ static enum err own_user(struct step *s, const struct call *call, struct user *u
 
 static enum err refuse(const struct call *call, struct reply *reply, const char *why)
 {
-    reply_error_saying(reply, ERR_CONFLICT, text_of(why), call->request_id);
-    return ERR_CONFLICT;
+    return reply_error_saying(reply, ERR_CONFLICT, text_of(why), call->request_id);
 }
 
 /* A wrong code is answered as a field that is wrong: the sign-in itself is in order. OK is returned, since
  * the try has to be kept. */
-static enum err refuse_code(struct step *s, const struct call *call, struct reply *reply,
-                            enum err e)
+static enum err refuse_code(const struct call *call, struct reply *reply, enum err e)
 {
-    struct field_errors errors = {.arena = s->arena};
-    field_errors_add(&errors, TEXT("totp"), TEXT("is wrong or was used before"));
-    bool is_wrong = e == ERR_MFA_WRONG;
-    reply_error(reply, is_wrong ? ERR_INVALID : e, is_wrong ? &errors : NULL, call->request_id);
+    if (e == ERR_MFA_WRONG) {
+        reply_error_field(reply, ERR_INVALID, TEXT("totp"), TEXT("is wrong or was used before"),
+                          call->request_id);
+    } else {
+        reply_error(reply, e, NULL, call->request_id);
+    }
     return OK;
 }
 
@@ -199,7 +199,7 @@ enum err mfa_confirm(struct step *s, const struct call *call, struct reply *repl
         return refuse(call, reply, "Begin with POST /api/v1/auth/mfa/enroll");
     }
     e = code_try(s, &user, in->totp, false);
-    if (e != OK) return refuse_code(s, call, reply, e);
+    if (e != OK) return refuse_code(call, reply, e);
 
     struct mfa_confirmed confirmed = {.recovery_codes = recovery_make(s, &user)};
     user.mfa_enabled = true;
@@ -217,7 +217,7 @@ enum err mfa_disable(struct step *s, const struct call *call, struct reply *repl
     if (e != OK) return e;
     if (!user.mfa_enabled) return refuse(call, reply, "There is no second factor to switch off");
     e = code_try(s, &user, in->totp, true);
-    if (e != OK) return refuse_code(s, call, reply, e);
+    if (e != OK) return refuse_code(call, reply, e);
 
     mfa_forget(&user);
     user.updated_at = s->now_ms;

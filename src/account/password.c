@@ -7,19 +7,9 @@ static const struct text common[] = {COMMON_PASSWORDS(ROW)};
 #undef ROW
 enum { COMMON_COUNT = sizeof common / sizeof *common };
 
-/* Of well-formed UTF-8: all bytes but those that go on with a character. */
-static size_t character_count(struct text t)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < t.bytes; i++) {
-        if (((unsigned char)t.data[i] & 0xc0) != 0x80) count++;
-    }
-    return count;
-}
-
 bool password_check(struct text password, struct text username, struct text *reason)
 {
-    if (character_count(password) < PASSWORD_CHARACTERS_MIN) {
+    if (utf8_count(password) < PASSWORD_CHARACTERS_MIN) {
         *reason = TEXT("must have at least 8 characters");
         return false;
     }

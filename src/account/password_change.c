@@ -8,14 +8,6 @@
 #include "account/sign_in.h"
 #include "core/router.h"
 
-static void refuse_field(struct reply *reply, struct step *s, const char *name, struct text reason,
-                         struct text request_id)
-{
-    struct field_errors errors = {.arena = s->arena};
-    field_errors_add(&errors, text_of(name), reason);
-    reply_error(reply, ERR_INVALID, &errors, request_id);
-}
-
 enum err user_password_change(struct step *s, const struct call *call, struct reply *reply)
 {
     const struct password_change_input *in = call->body;
@@ -27,8 +19,8 @@ enum err user_password_change(struct step *s, const struct call *call, struct re
     if (e == OK) e = user_get(&s->read, call->caller.user_id, &user);
     if (e != OK) return e;
     if (!password_check(in->new_password, user.username, &reason)) {
-        refuse_field(reply, s, "new_password", reason, call->request_id);
-        return ERR_INVALID;
+        return reply_error_field(reply, ERR_INVALID, TEXT("new_password"), reason,
+                                 call->request_id);
     }
     struct hash_call ask = {
         .purpose = hash_purpose_rehash,
@@ -92,7 +84,8 @@ void change_on_hashed(struct account *self, struct step *s, const struct hash_an
     if (e == OK) {
         reply_no_data(reply);
     } else if (e == ERR_WRONG_PASSWORD) { /* no 401: the sign-in itself is in order */
-        refuse_field(reply, s, "old_password", TEXT("is wrong"), answer->request_id);
+        reply_error_field(reply, ERR_INVALID, TEXT("old_password"), TEXT("is wrong"),
+                          answer->request_id);
     } else {
         reply_error(reply, e, NULL, answer->request_id);
     }

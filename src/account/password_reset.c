@@ -16,14 +16,12 @@
 enum err user_password_forgot(struct step *s, const struct call *call, struct reply *reply)
 {
     const struct password_forgot_input *in = call->body;
-    struct field_errors errors = {.arena = s->arena};
     struct text account = text_trim(in->account.bytes > 0 ? in->account : in->email), token;
     struct user user;
     if (!notify_has_mail(s->config)) return ERR_MAIL_OFF;
     if (account.bytes == 0) {
-        field_errors_add(&errors, TEXT("account"), TEXT("is missing"));
-        reply_error(reply, ERR_INVALID, &errors, call->request_id);
-        return ERR_INVALID;
+        return reply_error_field(reply, ERR_INVALID, TEXT("account"), TEXT("is missing"),
+                                 call->request_id);
     }
     enum err e = account_find(&s->read, account, &user);
     if (e != OK && e != ERR_NOT_FOUND) return e;
@@ -54,7 +52,6 @@ enum err user_password_forgot(struct step *s, const struct call *call, struct re
 enum err user_password_reset(struct step *s, const struct call *call, struct reply *reply)
 {
     const struct password_reset_input *in = call->body;
-    struct field_errors errors = {.arena = s->arena};
     struct code code;
     struct user user;
     struct text reason;
@@ -63,9 +60,8 @@ enum err user_password_reset(struct step *s, const struct call *call, struct rep
     if (e != OK) return e == ERR_NOT_FOUND ? ERR_CODE_WRONG : e;
     if (!user.is_active || user.updated_at > code.sent_at) return ERR_CODE_WRONG;
     if (!password_check(in->new_password, user.username, &reason)) {
-        field_errors_add(&errors, TEXT("new_password"), reason);
-        reply_error(reply, ERR_INVALID, &errors, call->request_id);
-        return ERR_INVALID;
+        return reply_error_field(reply, ERR_INVALID, TEXT("new_password"), reason,
+                                 call->request_id);
     }
     struct hash_call ask = {
         .purpose = hash_purpose_reset,

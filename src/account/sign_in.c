@@ -1,5 +1,6 @@
-/* Setup, registration and sign-in: requests that wait for a password's hash. The first half of each checks what can be checked at once and asks the hasher; account_on_hash_done() is the second half,
- * in a later turn, and checks again whatever another request may have changed in between. */
+/* Setup, registration and sign-in: requests that wait for a password's hash. The first half of each checks what
+ * can be checked at once and asks the hasher; account_on_hash_done() is the second half, in a later turn, and
+ * checks again whatever another request may have changed in between. */
 #include "account/sign_in.h"
 
 #include <assert.h>
@@ -42,15 +43,12 @@ static enum err hash_ask_guarded(struct step *s, const struct call *call,
                          ask);
 }
 
-static enum err password_refuse(struct step *s, const struct call *call, struct reply *reply,
+static enum err password_refuse(const struct call *call, struct reply *reply,
                                 const struct hash_call *ask)
 {
     struct text reason;
-    struct field_errors errors = {.arena = s->arena};
     if (password_check(ask->password, ask->username, &reason)) return OK;
-    field_errors_add(&errors, TEXT("password"), reason);
-    reply_error(reply, ERR_INVALID, &errors, call->request_id);
-    return ERR_INVALID;
+    return reply_error_field(reply, ERR_INVALID, TEXT("password"), reason, call->request_id);
 }
 
 /* The part that setup and registration share. */
@@ -62,7 +60,7 @@ static enum err account_ask(struct step *s, const struct call *call, struct repl
         .email = ask->email,
         .phone_number = ask->phone_number,
     };
-    enum err e = password_refuse(s, call, reply, ask);
+    enum err e = password_refuse(call, reply, ask);
     if (e != OK) return e;
     if (account_is_taken(&s->read, &like, 0)) return ERR_TAKEN;
     return hash_ask(s, call, ask);
@@ -140,7 +138,7 @@ enum err user_register(struct step *s, const struct call *call, struct reply *re
     if (e != OK || reply->status >= 400) return e;
     if (!captcha_is_on(s->config)) return account_ask(s, call, reply, &ask);
     /* Whether a name is taken is told (by account_made) to who has passed the captcha, not to a script. */
-    e = password_refuse(s, call, reply, &ask);
+    e = password_refuse(call, reply, &ask);
     if (e != OK) return e;
     return hash_ask_guarded(s, call,
                             (struct captcha_solved){in->captcha_ticket, in->captcha_randstr}, &ask);
@@ -202,10 +200,7 @@ enum err user_login(struct step *s, const struct call *call, struct reply *reply
     if (in->device_id.bytes > 0)
         field_errors_add(&errors, TEXT("device_id"),
                          TEXT("stands instead of account and password"));
-    if (errors.count > 0) {
-        reply_error(reply, ERR_INVALID, &errors, call->request_id);
-        return ERR_INVALID;
-    }
+    if (errors.count > 0) return reply_error(reply, ERR_INVALID, &errors, call->request_id);
     return login_ask(s, call, hash_purpose_login,
                      &(struct login_try){
                          .account = in->account,

@@ -246,7 +246,7 @@ enum err token_key_rotate(struct step *s, const struct call *call, struct reply 
     if (call->caller.session_id == 0) return ERR_FORBIDDEN; /* an API key moves no keys */
     enum err e = token_keys_rotate(s, revoke_old, &made, &again_ms);
     if (e == ERR_CONFLICT) {
-        reply_error_saying(
+        return reply_error_saying(
             reply, e,
             TEXT("Eight keys are good already: wait until one retires, or use revoke_old"),
             call->request_id);

@@ -14,13 +14,10 @@
 
 /* ---- reading -------------------------------------------------------------------------------------- */
 
-static enum err bad_query(struct view *view, const struct call *call, struct reply *reply,
-                          struct text name, struct text reason)
+static enum err bad_query(const struct call *call, struct reply *reply, struct text name,
+                          struct text reason)
 {
-    struct field_errors errors = {.arena = view->arena};
-    field_errors_add(&errors, name, reason);
-    reply_error(reply, ERR_BAD_QUERY, &errors, call->request_id);
-    return ERR_BAD_QUERY;
+    return reply_error_field(reply, ERR_BAD_QUERY, name, reason, call->request_id);
 }
 
 enum err user_list(struct view *view, const struct call *call, struct reply *reply)
@@ -29,14 +26,14 @@ enum err user_list(struct view *view, const struct call *call, struct reply *rep
     struct text q = call_query(call, TEXT("q"), view->arena);
     const struct user like = {.role = choice_number(&role_choice, word)};
     if (word.data != NULL && like.role == 0) {
-        return bad_query(view, call, reply, TEXT("role"),
+        return bad_query(call, reply, TEXT("role"),
                          TEXT("must be one of user, operator, admin, super_admin"));
     }
     if (q.data != NULL && (q.bytes == 0 || q.bytes > SEARCH_BYTES_MAX)) {
-        return bad_query(view, call, reply, TEXT("q"), TEXT("must have 1 to 254 bytes"));
+        return bad_query(call, reply, TEXT("q"), TEXT("must have 1 to 254 bytes"));
     }
     if (q.data != NULL && word.data != NULL) {
-        return bad_query(view, call, reply, TEXT("q"), TEXT("cannot be given together with role"));
+        return bad_query(call, reply, TEXT("q"), TEXT("cannot be given together with role"));
     }
     if (q.data != NULL) return user_search(view, call, reply, q);
     const struct record_index *of_role = like.role != 0 ? &user_by_role : NULL;
@@ -123,25 +120,22 @@ static enum err super_is_left(struct step *s, const struct call *call, const str
     if (is_active_super(after)) return OK;
     enum err e = account_is_last_super(s, before, &is_last);
     if (e != OK || !is_last) return e;
-    reply_error_saying(reply, ERR_CONFLICT,
-                       TEXT("This is the last active super_admin: make another one first"),
-                       call->request_id);
-    return ERR_CONFLICT;
+    return reply_error_saying(reply, ERR_CONFLICT,
+                              TEXT("This is the last active super_admin: make another one first"),
+                              call->request_id);
 }
 
 /* ---- changing ------------------------------------------------------------------------------------- */
 
 /* Who lost telephone and recovery codes is helped by somebody who may touch the account, signed in as himself. */
-static enum err mfa_update(struct step *s, const struct call *call, const struct user *before,
-                           struct user *user, struct reply *reply)
+static enum err mfa_update(const struct call *call, const struct user *before, struct user *user,
+                           struct reply *reply)
 {
-    struct field_errors errors = {.arena = s->arena};
     if (user->mfa_enabled == before->mfa_enabled) return OK;
     if (call->caller.session_id == 0) return ERR_FORBIDDEN;
     if (user->mfa_enabled) {
-        field_errors_add(&errors, TEXT("mfa_enabled"), TEXT("is switched on by its owner alone"));
-        reply_error(reply, ERR_INVALID, &errors, call->request_id);
-        return ERR_INVALID;
+        return reply_error_field(reply, ERR_INVALID, TEXT("mfa_enabled"),
+                                 TEXT("is switched on by its owner alone"), call->request_id);
     }
     mfa_forget(user);
     return OK;
@@ -160,7 +154,7 @@ enum err user_update(struct step *s, const struct call *call, struct reply *repl
     bool has_moved = !text_equal_fold(user.email, before.email);
     if (has_moved && !may_move_mail(&call->caller, &before)) return ERR_FORBIDDEN;
     e = super_is_left(s, call, &before, &user, reply);
-    if (e == OK) e = mfa_update(s, call, &before, &user, reply);
+    if (e == OK) e = mfa_update(call, &before, &user, reply);
     if (e != OK) return e;
     if (account_is_taken(&s->read, &user, user.id)) return ERR_TAKEN;
 

@@ -7,13 +7,9 @@
 #include "core/router.h"
 #include "notify/notify.h"
 
-static enum err refuse_field(struct step *s, const struct call *call, struct reply *reply,
-                             const char *name, const char *reason)
+static enum err refuse_email(const struct call *call, struct reply *reply, struct text reason)
 {
-    struct field_errors errors = {.arena = s->arena};
-    field_errors_add(&errors, text_of(name), text_of(reason));
-    reply_error(reply, ERR_INVALID, &errors, call->request_id);
-    return ERR_INVALID;
+    return reply_error_field(reply, ERR_INVALID, TEXT("email"), reason, call->request_id);
 }
 
 /* ---- phone numbers -------------------------------------------------------------------------------- */
@@ -102,15 +98,13 @@ static enum err own_email_send(struct step *s, const struct call *call, struct r
     struct user user;
     enum err e = user_get(&s->read, call->caller.user_id, &user);
     if (e != OK) return e;
-    if (user.email.bytes == 0) {
-        return refuse_field(s, call, reply, "email", "this account has none: set it first");
-    }
+    if (user.email.bytes == 0)
+        return refuse_email(call, reply, TEXT("this account has none: set it first"));
     if (in->email.bytes > 0 && !text_equal_fold(in->email, user.email))
-        return refuse_field(s, call, reply, "email", "is not this account's address");
+        return refuse_email(call, reply, TEXT("is not this account's address"));
     if (user.email_verified) {
-        reply_error_saying(reply, ERR_CONFLICT, TEXT("This address is confirmed already"),
-                           call->request_id);
-        return ERR_CONFLICT;
+        return reply_error_saying(reply, ERR_CONFLICT, TEXT("This address is confirmed already"),
+                                  call->request_id);
     }
     e = link_send(s, call, &user, true);
     return e == OK ? LATER : e;
@@ -123,7 +117,7 @@ enum err email_send(struct step *s, const struct call *call, struct reply *reply
     struct user user = {.email = in->email};
     if (!notify_has_mail(s->config)) return ERR_MAIL_OFF;
     if (call->caller.user_id != 0) return own_email_send(s, call, reply);
-    if (in->email.bytes == 0) return refuse_field(s, call, reply, "email", "is missing");
+    if (in->email.bytes == 0) return refuse_email(call, reply, TEXT("is missing"));
     enum err e = record_find(&s->read, &user_by_email, &user, &user);
     if (e != OK && e != ERR_NOT_FOUND) return e;
     if (e == OK && !user.email_verified && user.is_active) {

@@ -303,7 +303,7 @@ struct text cli_shown(struct text t, char *out, size_t size)
     bool is_utf8 = text_is_clean_utf8(t);
     bool is_cut = t.bytes >= size;
     size_t bytes = is_cut ? size - sizeof "..." : t.bytes;
-    while (is_cut && is_utf8 && bytes > 0 && ((unsigned char)t.data[bytes] & 0xc0) == 0x80) bytes--;
+    if (is_utf8) bytes = utf8_front(t, bytes).bytes;
     for (size_t i = 0; i < bytes; i++) {
         unsigned char c = (unsigned char)t.data[i];
         bool is_c1 = c == 0xc2 && i + 1 < bytes && (unsigned char)t.data[i + 1] < 0xa0;

@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "core/address.h"
+#include "core/url.h"
 
 enum { LIMIT_MS = 3000, ANSWER_BYTES = 4096, READS_MAX = 64, WHERE_BYTES = 300 };
 
@@ -21,27 +22,20 @@ struct place {
 static bool place_of(struct text listen, struct place *place)
 {
     struct ip_address ip;
-    uint64_t port;
-    size_t colon = listen.bytes;
-    while (colon > 0 && listen.data[colon - 1] != ':') colon--;
-    if (colon == 0 ||
-        !text_to_u64((struct text){listen.data + colon, listen.bytes - colon}, 65535, &port))
-        return false;
-    struct text host = {listen.data, colon - 1};
-    if (host.bytes >= 2 && host.data[0] == '[') host = (struct text){host.data + 1, host.bytes - 2};
-    if (!ip_parse(host, &ip)) return false;
+    struct host_port at;
+    if (!host_port_read(listen, &at) || !ip_parse(at.host, &ip)) return false;
 
     bool is_any = ip_class(&ip) == IP_UNSPECIFIED;
     *place = (struct place){.bytes = 0};
     if (ip.family == 4) {
         struct sockaddr_in *in = (struct sockaddr_in *)&place->address;
-        *in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+        *in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(at.port)};
         memcpy(&in->sin_addr, ip.bytes, 4);
         if (is_any) in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         place->bytes = sizeof *in;
     } else {
         struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&place->address;
-        *in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+        *in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(at.port)};
         memcpy(&in6->sin6_addr, ip.bytes, 16);
         if (is_any) in6->sin6_addr = in6addr_loopback;
         place->bytes = sizeof *in6;

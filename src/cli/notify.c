@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "cli/cli.h"
+#include "core/outside.h"
 #include "edge/fetch.h"
 #include "notify/channel.h"
 #include "serve/serve.h"
@@ -25,15 +26,9 @@ static void on_ended(void *context, uint64_t ref, const struct http_result *resu
 {
     struct attempt *attempt = context;
     (void)ref;
-    struct outside_answer answer = {
-        .is_mail = result->fault == FAULT_NONE,
-        .fault = result->fault,
-        .error = arena_text(&attempt->arena, result->error),
-        .status = result->status,
-        .body = arena_text(&attempt->arena, result->body),
-        .date_ms = result->date_ms,
-        .may_have_arrived = result->may_have_arrived,
-    };
+    struct outside_answer answer = outside_http_answer(result);
+    answer.error = arena_text(&attempt->arena, result->error); /* both outlive this callback */
+    answer.body = arena_text(&attempt->arena, result->body);
     channel_judge(attempt->channel, &attempt->job, &answer, &attempt->verdict);
     attempt->has_ended = true;
     fetcher_close(attempt->fetcher);
@@ -43,20 +38,7 @@ static bool send_letter(struct attempt *attempt)
 {
     struct outside_call call;
     attempt->channel->write(&attempt->job, &call);
-    struct http_call http = {
-        .method = call.method,
-        .url = call.url,
-        .fields = call.fields,
-        .body = call.body,
-        .timeout_ms = call.timeout_ms,
-        .answer_bytes_max = call.answer_max,
-        .is_mail = call.is_mail,
-        .user = call.user,
-        .password = call.password,
-        .sender = call.sender,
-        .recipient = call.recipient,
-        .is_plain = call.is_plain,
-    };
+    struct http_call http = outside_http_call(&call);
     return !arena_overflowed(&attempt->arena) &&
            fetch_start(attempt->fetcher, 0, &http, on_ended, attempt);
 }

@@ -73,8 +73,8 @@ void reply_list_end(struct reply *reply, uint64_t last_id, bool has_more, uint64
     reply_data_end(reply);
 }
 
-static void reply_failure(struct reply *reply, enum err e, struct text message,
-                          const struct field_errors *errors, struct text request_id)
+static enum err reply_failure(struct reply *reply, enum err e, struct text message,
+                              const struct field_errors *errors, struct text request_id)
 {
     const struct err_info *info = err_info(e);
     struct json *body = &reply->body;
@@ -104,18 +104,27 @@ static void reply_failure(struct reply *reply, enum err e, struct text message,
     }
     json_member(body, "request_id", request_id);
     json_close(body, '}');
+    return e;
 }
 
-void reply_error(struct reply *reply, enum err e, const struct field_errors *errors,
-                 struct text request_id)
+enum err reply_error(struct reply *reply, enum err e, const struct field_errors *errors,
+                     struct text request_id)
 {
-    reply_failure(reply, e, err_info(e)->sentence, errors, request_id);
+    return reply_failure(reply, e, err_info(e)->sentence, errors, request_id);
 }
 
-void reply_error_saying(struct reply *reply, enum err e, struct text message,
-                        struct text request_id)
+enum err reply_error_field(struct reply *reply, enum err e, struct text field, struct text reason,
+                           struct text request_id)
 {
-    reply_failure(reply, e, message, NULL, request_id);
+    struct field_error error = {field, reason, NULL};
+    return reply_error(
+        reply, e, &(struct field_errors){.first = &error, .last = &error, .count = 1}, request_id);
+}
+
+enum err reply_error_saying(struct reply *reply, enum err e, struct text message,
+                            struct text request_id)
+{
+    return reply_failure(reply, e, message, NULL, request_id);
 }
 
 /* ---- entity tags ---------------------------------------------------------------------------------- */

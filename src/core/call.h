@@ -112,10 +112,14 @@ void reply_list_end(struct reply *reply, uint64_t last_id, bool has_more, uint64
 /* data of any other form: begin, then exactly one json value into reply->body, end. */
 void reply_data_begin(struct reply *reply);
 void reply_data_end(struct reply *reply);
-/* A failure: status, envelope, the bad fields (may be NULL) and the request's id. */
-void reply_error(struct reply *reply, enum err e, const struct field_errors *errors, struct text request_id);
+/* A failure: status, envelope, the bad fields (may be NULL) and the request's id. These three give e back, for
+ * a handler to return. */
+enum err reply_error(struct reply *reply, enum err e, const struct field_errors *errors, struct text request_id);
+/* The same with one bad field: ERR_INVALID, or ERR_BAD_QUERY for a parameter. */
+enum err reply_error_field(struct reply *reply, enum err e, struct text field, struct text reason,
+                           struct text request_id);
 /* The same with a message of its own instead of the error's sentence. */
-void reply_error_saying(struct reply *reply, enum err e, struct text message, struct text request_id);
+enum err reply_error_saying(struct reply *reply, enum err e, struct text message, struct text request_id);
 
 /* Strong entity tag in two parts, "E-S" in quotes: E changes with what callers may edit, S with anything
  * shown. If-Match compares E alone, so that a status that moves by itself does not fail an edit. */

@@ -4,19 +4,14 @@
 
 #include "core/address.h"
 #include "core/record.h"
+#include "core/url.h"
 
 static bool is_listen_address(struct text t)
 {
-    size_t colon = t.bytes;
-    while (colon > 0 && t.data[colon - 1] != ':') colon--;
-    if (colon == 0) return false;
-    uint64_t port;
-    if (!text_to_u64((struct text){t.data + colon, t.bytes - colon}, 65535, &port)) return false;
-    struct text host = {t.data, colon - 1};
-    bool is_bracketed = host.bytes >= 2 && host.data[0] == '[' && host.data[host.bytes - 1] == ']';
-    if (is_bracketed) host = (struct text){host.data + 1, host.bytes - 2};
+    struct host_port at;
     struct ip_address address;
-    return ip_parse(host, &address) && address.family == (is_bracketed ? 6 : 4);
+    return host_port_read(t, &at) && at.has_port && ip_parse(at.host, &address) &&
+           address.family == (at.is_bracketed ? 6 : 4);
 }
 
 static bool takes_prefix(struct text *t, struct text prefix)
@@ -75,17 +70,10 @@ static bool is_mail_url(struct text t)
 {
     if (t.bytes == 0) return true;
     if (!takes_prefix(&t, TEXT("smtp://")) && !takes_prefix(&t, TEXT("smtps://"))) return false;
-    struct text port = t;
-    struct text host = text_cut(&port, ':');
-    uint64_t number;
-    if (text_starts(t, TEXT("["))) { /* an IPv6 address */
-        struct text rest = {t.data + 1, t.bytes - 1};
-        struct ip_address ip;
-        if (!ip_parse(text_cut(&rest, ']'), &ip) || ip.family != 6) return false;
-        if (rest.bytes == 0) return true;
-        return takes_prefix(&rest, TEXT(":")) && text_to_u64(rest, 65535, &number) && number > 0;
-    }
-    return is_host_name(host) && (port.data == NULL || (text_to_u64(port, 65535, &number) && number > 0));
+    struct host_port at;
+    struct ip_address ip;
+    if (!host_port_read(t, &at) || (at.has_port && at.port == 0)) return false;
+    return at.is_bracketed ? ip_parse(at.host, &ip) && ip.family == 6 : is_host_name(at.host);
 }
 
 static bool is_bare_address(struct text t)

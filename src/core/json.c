@@ -100,22 +100,6 @@ void json_string(struct json *json, struct text value)
     quoted(json, value);
 }
 
-/* Length of the well-formed UTF-8 sequence at data, 0 when there is none. */
-static size_t utf8_sequence(const unsigned char *data, size_t bytes)
-{
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = data[0] < 0x80 ? 1 : data[0] >= 0xf0 ? 4 : data[0] >= 0xe0 ? 3 : 2;
-    if (n == 1) return 1;
-    if (data[0] < 0xc2 || data[0] > 0xf4 || n > bytes) return 0;
-    uint32_t point = data[0] & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((data[i] & 0xc0) != 0x80) return 0;
-        point = point << 6 | (data[i] & 0x3f);
-    }
-    bool is_surrogate = point >= 0xd800 && point < 0xe000;
-    return point < least[n] || point > 0x10ffff || is_surrogate ? 0 : n;
-}
-
 static size_t escape_byte(unsigned char c, char *out)
 {
     static const char hex[] = "0123456789abcdef";
@@ -162,7 +146,7 @@ static size_t escape(const unsigned char *in, size_t bytes, char *out)
             n += escape_byte(in[i++], out + n);
             continue;
         }
-        size_t length = utf8_sequence(in + i, bytes - i);
+        size_t length = utf8_sequence_bytes((struct text){(const char *)in + i, bytes - i});
         memcpy(out + n, length > 0 ? (const char *)in + i : "\xef\xbf\xbd",
                length > 0 ? length : 3);
         n += length > 0 ? length : 3;

@@ -14,7 +14,8 @@ void router_start(void);
 
 /* HEAD finds the route of GET, but for a GET of the turn lane: that one changes things. NULL with *why:
  * ERR_NOT_FOUND, or ERR_METHOD, for which *allowed_methods has the bit of each method (1 << METHOD_GET ...)
- * that the path takes, HEAD's as METHOD_COUNT; any other method, OPTIONS too, is one that it does not take. *id is 0 when the path has none. */
+ * that the path takes, HEAD's as METHOD_COUNT; any other method, OPTIONS too, is one that it does not take. *id is
+ * 0 when the path has none. */
 const struct route *route_match(struct text method, struct text path, uint64_t *id, enum err *why,
                                 unsigned *allowed_methods);
 

@@ -88,13 +88,15 @@ bool text_to_zero_ended(struct text t, char *out, size_t size)
     return true;
 }
 
-/* The bytes of the well-formed sequence at the front of p, or 0: the table of Unicode 15, 3-7. */
-static size_t utf8_sequence_bytes(const unsigned char *p, size_t left)
+/* The table of Unicode 15, 3-7. */
+size_t utf8_sequence_bytes(struct text t)
 {
+    const unsigned char *p = (const unsigned char *)t.data;
+    if (t.bytes == 0) return 0;
     if (p[0] < 0x80) return 1;
     if (p[0] < 0xc2 || p[0] > 0xf4) return 0;
     size_t bytes = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (left < bytes) return 0;
+    if (t.bytes < bytes) return 0;
 
     /* The second byte's range shuts out overlong forms, surrogates and all beyond U+10FFFF. */
     unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
@@ -104,6 +106,27 @@ static size_t utf8_sequence_bytes(const unsigned char *p, size_t left)
         if (p[i] < 0x80 || p[i] > 0xbf) return 0;
     }
     return bytes;
+}
+
+/* 10xxxxxx goes on with a character that began before. */
+static bool begins_character(char c)
+{
+    return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+size_t utf8_count(struct text t)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < t.bytes; i++) count += begins_character(t.data[i]);
+    return count;
+}
+
+struct text utf8_front(struct text t, size_t bytes_max)
+{
+    if (t.bytes <= bytes_max) return t;
+    t.bytes = bytes_max;
+    while (t.bytes > 0 && !begins_character(t.data[t.bytes])) t.bytes--;
+    return t;
 }
 
 /* C0, DEL and C1. */
@@ -116,13 +139,10 @@ static bool is_control(const unsigned char *p)
 
 bool text_is_clean_utf8(struct text t)
 {
-    const unsigned char *p = (const unsigned char *)t.data;
-    size_t left = t.bytes;
-    while (left > 0) {
-        size_t bytes = utf8_sequence_bytes(p, left);
-        if (bytes == 0 || is_control(p)) return false;
-        p += bytes;
-        left -= bytes;
+    while (t.bytes > 0) {
+        size_t bytes = utf8_sequence_bytes(t);
+        if (bytes == 0 || is_control((const unsigned char *)t.data)) return false;
+        t = (struct text){t.data + bytes, t.bytes - bytes};
     }
     return true;
 }

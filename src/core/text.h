@@ -95,6 +95,16 @@ bool text_to_u64(struct text t, uint64_t max, uint64_t *value);
 /* Copies at most size - 1 bytes and a closing zero byte. False when t did not fit; out is then empty. */
 bool text_to_zero_ended(struct text t, char *out, size_t size);
 
+/* Bytes of the well-formed UTF-8 sequence (RFC 3629: no surrogates, no overlong forms) at the front of t, 1 to 4; 0
+ * when there is none. */
+size_t utf8_sequence_bytes(struct text t);
+
+/* Characters of well-formed UTF-8. */
+size_t utf8_count(struct text t);
+
+/* The front of t, at most bytes_max of it, ending where a character ends. */
+struct text utf8_front(struct text t, size_t bytes_max);
+
 /* True when t is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms) without control
  * characters other than tab and line feed. */
 bool text_is_clean_utf8(struct text t);

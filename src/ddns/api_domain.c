@@ -98,10 +98,7 @@ enum err domain_create(struct step *step, const struct call *call, struct reply 
     struct domain domain = *in, other;
     struct field_errors errors = {.arena = step->arena};
     check_credentials(in->provider, in->credentials, &errors);
-    if (errors.count > 0) {
-        reply_error(reply, ERR_INVALID, &errors, call->request_id);
-        return ERR_INVALID;
-    }
+    if (errors.count > 0) return reply_error(reply, ERR_INVALID, &errors, call->request_id);
     domain.name = name_folded(in->name, step->arena);
     domain.user_id = step->caller.user_id;
     if (record_find(&step->read, &domain_by_name, &domain, &other) == OK) return ERR_TAKEN;
@@ -130,10 +127,7 @@ enum err domain_update(struct step *step, const struct call *call, struct reply 
     bool was_active = domain.is_active;
     if (has_given(call, "credentials")) {
         check_credentials(domain.provider, in->credentials, &errors);
-        if (errors.count > 0) {
-            reply_error(reply, ERR_INVALID, &errors, call->request_id);
-            return ERR_INVALID;
-        }
+        if (errors.count > 0) return reply_error(reply, ERR_INVALID, &errors, call->request_id);
         seal(step, &domain, in->credentials);
         domain.last_error = TEXT_NONE;
     }

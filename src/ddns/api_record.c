@@ -127,10 +127,7 @@ static enum err accept(struct step *step, const struct call *call, struct reply 
     struct source source = {0};
     struct field_errors errors = {.arena = step->arena};
     check_record(step, record, domain, &source, &errors);
-    if (errors.count > 0) {
-        reply_error(reply, ERR_INVALID, &errors, call->request_id);
-        return ERR_INVALID;
-    }
+    if (errors.count > 0) return reply_error(reply, ERR_INVALID, &errors, call->request_id);
     take_address(step, record, &source);
     enum err e = check_neighbours(step, record);
     if (e == ERR_CONFLICT) {

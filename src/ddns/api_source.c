@@ -136,8 +136,7 @@ static enum err accept(struct step *step, const struct call *call, struct reply 
     struct field_errors errors = {.arena = step->arena};
     check_source(step, source, &errors);
     if (errors.count == 0) return OK;
-    reply_error(reply, ERR_INVALID, &errors, call->request_id);
-    return ERR_INVALID;
+    return reply_error(reply, ERR_INVALID, &errors, call->request_id);
 }
 
 enum err source_create(struct step *step, const struct call *call, struct reply *reply)
@@ -193,10 +192,9 @@ enum err source_delete(struct step *step, const struct call *call, struct reply 
     bool is_followed = walk_next(&walk, &id);
     walk_end(&walk);
     if (is_followed) {
-        reply_error_saying(reply, ERR_CONFLICT,
-                           TEXT("Records follow this source; give them another first"),
-                           call->request_id);
-        return ERR_CONFLICT;
+        return reply_error_saying(reply, ERR_CONFLICT,
+                                  TEXT("Records follow this source; give them another first"),
+                                  call->request_id);
     }
     if (source.task_id != 0 && task_get(&step->read, source.task_id, &task) == OK &&
         task_is_open(&task)) {

@@ -3,8 +3,9 @@
 
 #include <assert.h>
 
-#include "ddns/dns_name.h"
 #include "cloud/cloud_json.h"
+#include "core/url.h"
+#include "ddns/dns_name.h"
 
 enum { SAID_BYTES_MAX = 200, SECRET_BYTES_MIN = 4, CHECK_ARENA_BYTES_MAX = 1024 * 1024 };
 
@@ -122,29 +123,18 @@ struct text provider_said(const struct dns_job *job, struct text message)
         return TEXT("a message that repeats the credentials");
     }
 
-    size_t bytes = message.bytes;
-    if (bytes > SAID_BYTES_MAX) {
-        bytes = SAID_BYTES_MAX;
-        /* Not in the middle of a character: its following bytes are 10xxxxxx. */
-        while (bytes > 0 && ((unsigned char)message.data[bytes] & 0xc0) == 0x80) bytes--;
-    }
-    char *line = arena_alloc(job->arena, bytes + 1);
+    message = utf8_front(message, SAID_BYTES_MAX);
+    char *line = arena_alloc(job->arena, message.bytes + 1);
     if (line == NULL) return TEXT("");
-    for (size_t i = 0; i < bytes; i++) {
+    for (size_t i = 0; i < message.bytes; i++) {
         line[i] = message.data[i] == '\n' || message.data[i] == '\t' ? ' ' : message.data[i];
     }
-    return (struct text){line, bytes};
+    return (struct text){line, message.bytes};
 }
 
 struct text provider_host(const struct dns_job *job)
 {
-    struct text host = job->endpoint;
-    if (text_starts(host, TEXT("https://"))) {
-        host = (struct text){host.data + 8, host.bytes - 8};
-    } else if (text_starts(host, TEXT("http://"))) {
-        host = (struct text){host.data + 7, host.bytes - 7};
-    }
-    host = text_cut(&host, '/');
+    struct text host = url_authority(job->endpoint);
     return host.bytes == 0 ? TEXT("the provider") : host;
 }
 

@@ -24,6 +24,7 @@
 
 #include "cloud/cloud_json.h"
 #include "cloud/signer.h"
+#include "core/url.h"
 #include "ddns/provider_alidns_answer.h"
 #include "ddns/provider_plan.h"
 
@@ -64,15 +65,6 @@ static struct text time_text(struct arena *arena, uint64_t ms)
     return arena_text(arena, (struct text){out, bytes});
 }
 
-/* As the HTTP client writes it: the port only when it is not the scheme's own. */
-static struct text host_field(const struct dns_job *job)
-{
-    struct text host = provider_host(job);
-    struct text port = text_starts(job->endpoint, TEXT("http://")) ? TEXT(":80") : TEXT(":443");
-    if (text_ends_fold(host, port)) host.bytes -= port.bytes;
-    return host;
-}
-
 static enum provider_next send_call(const struct dns_job *job, struct dns_memo *memo,
                                     enum alidns_state state, const char *action,
                                     const struct signer_field *fields, unsigned field_count,
@@ -84,7 +76,7 @@ static enum provider_next send_call(const struct dns_job *job, struct dns_memo *
     sodium_bin2hex(nonce, sizeof(nonce), job->nonce, sizeof(job->nonce));
     struct text body_hash = signer_hash(arena, TEXT(""));
     const struct signer_field headers[] = {
-        {TEXT("host"), host_field(job)},
+        {TEXT("host"), url_host_field(job->endpoint)},
         {TEXT("x-acs-action"), text_of(action)},
         {TEXT("x-acs-content-sha256"), body_hash},
         {TEXT("x-acs-date"), time_text(arena, job->now_ms + (uint64_t)memo->clock_offset_ms)},

@@ -20,6 +20,7 @@
 
 #include "cloud/cloud_json.h"
 #include "core/address.h"
+#include "core/url.h"
 #include "ddns/dns_transfer.h"
 #include "ddns/provider_rfc2136_refusal.h"
 
@@ -428,25 +429,11 @@ static enum provider_next rfc2136_step(const struct dns_job *job, struct dns_mem
 /* "host", "host:port", "192.0.2.1:53", "[2001:db8::1]:53". */
 static bool is_server(struct text server)
 {
+    struct host_port at;
     struct ip_address address;
-    struct text host = server;
-    struct text port = TEXT("53");
-    uint64_t number;
-    if (server.bytes > 0 && server.data[0] == '[') {
-        host = (struct text){server.data + 1, server.bytes - 1};
-        struct text rest = host;
-        host = text_cut(&rest, ']');
-        if (rest.data == NULL || !ip_parse(host, &address) || address.family != 6) return false;
-        if (rest.bytes == 0) return true;
-        return rest.data[0] == ':' &&
-               text_to_u64((struct text){rest.data + 1, rest.bytes - 1}, 65535, &number) &&
-               number > 0;
-    }
-    struct text rest = server;
-    host = text_cut(&rest, ':');
-    if (rest.data != NULL) port = rest;
-    if (!text_to_u64(port, 65535, &number) || number == 0) return false;
-    return ip_parse(host, &address) || dns_name_check(host, NULL);
+    if (!host_port_read(server, &at) || (at.has_port && at.port == 0)) return false;
+    if (ip_parse(at.host, &address)) return address.family == (at.is_bracketed ? 6 : 4);
+    return !at.is_bracketed && dns_name_check(at.host, NULL);
 }
 
 static bool rfc2136_check(struct text credentials, struct text *field, struct text *reason)

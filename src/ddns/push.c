@@ -7,7 +7,9 @@
 
 #include <assert.h>
 
+#include "core/outside.h"
 #include "core/turn.h"
+#include "core/url.h"
 #include "ddns/place.h"
 
 enum {
@@ -26,8 +28,7 @@ static struct text endpoint_of(const struct config *config, struct text provider
     struct text base = TEXT_NONE;
     if (text_equal(provider, TEXT("alidns"))) base = config->ddns_alidns_endpoint;
     if (text_equal(provider, TEXT("cloudflare"))) base = config->ddns_cloudflare_endpoint;
-    while (base.bytes > 0 && base.data[base.bytes - 1] == '/') base.bytes--;
-    return base;
+    return url_base(base);
 }
 
 /* Other active records of the same name and type: what stands beside our value in the set. */
@@ -139,8 +140,7 @@ static struct text error_of(struct step *step, const struct dns_verdict *verdict
     struct text error = arena_text(
         step->arena, verdict->detail.bytes > 0 ? verdict->detail
                                                : TEXT("The provider refused without a reason"));
-    if (error.bytes > 1024) error.bytes = 1024;
-    return error;
+    return utf8_front(error, 1024);
 }
 
 bool push_failed(struct step *step, struct task *task, const struct domain *domain,
@@ -435,17 +435,10 @@ enum err push_answered(struct step *step, struct task *task, const struct outsid
         return OK;
     }
     memo.round++;
-    struct http_result http = {
-        .fault = (enum call_fault)answer->fault,
-        .error = answer->error,
-        .status = (unsigned)answer->status,
-        .body = answer->body,
-        .date_ms = answer->date_ms,
-        .retry_after_ms = answer->has_retry_after ? (int64_t)answer->retry_after_ms : -1,
-        .duration_ms = answer->duration_ms,
-    };
+    struct http_result http = {0};
     struct dns_result dns = {(enum call_fault)answer->fault, answer->error, answer->body,
                              answer->duration_ms};
+    if (!answer->is_dns) http = outside_http_result(answer);
     struct provider_answer last = {answer->is_dns ? NULL : &http, answer->is_dns ? &dns : NULL};
     return go_on(step, task, &work, &memo, &last);
 }

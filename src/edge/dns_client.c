@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/url.h"
+
+enum { DNS_PORT = 53 };
+
 struct dns_client {
     uv_loop_t *loop;
     struct dns_exchange *first;
@@ -156,27 +160,14 @@ static void on_lookup(uv_getaddrinfo_t *lookup, int status, struct addrinfo *lis
     dns_pending_done(exchange);
 }
 
-/* "host", "host:port", "[v6]", "[v6]:port" and a bare "v6". False when it is none of these. */
+/* False when it is none of the forms of host_port_read(). */
 static bool server_read(struct dns_exchange *exchange, struct text server)
 {
-    struct text host = server, port = TEXT("53");
-    const char *colon = server.bytes == 0 ? NULL : memchr(server.data, ':', server.bytes);
-    const char *end = server.data + server.bytes;
-    if (server.bytes > 0 && server.data[0] == '[') {
-        const char *bracket = memchr(server.data, ']', server.bytes);
-        if (bracket == NULL) return false;
-        host = (struct text){server.data + 1, (size_t)(bracket - server.data - 1)};
-        if (bracket + 1 < end && bracket[1] != ':') return false;
-        if (bracket + 1 < end) port = (struct text){bracket + 2, (size_t)(end - bracket - 2)};
-    } else if (colon != NULL && memchr(colon + 1, ':', (size_t)(end - colon - 1)) == NULL) {
-        host = (struct text){server.data, (size_t)(colon - server.data)};
-        port = (struct text){colon + 1, (size_t)(end - colon - 1)};
-    }
-    uint64_t number = 0;
-    if (!text_to_u64(port, 65535, &number) || number == 0) return false;
-    snprintf(exchange->port, sizeof exchange->port, "%u", (unsigned)number);
-    return host.bytes > 0 && memchr(host.data, '\0', host.bytes) == NULL &&
-           text_to_zero_ended(host, exchange->host, sizeof exchange->host);
+    struct host_port at;
+    if (!host_port_read(server, &at) || (at.has_port && at.port == 0)) return false;
+    snprintf(exchange->port, sizeof exchange->port, "%u", at.has_port ? at.port : DNS_PORT);
+    return at.host.bytes > 0 && memchr(at.host.data, '\0', at.host.bytes) == NULL &&
+           text_to_zero_ended(at.host, exchange->host, sizeof exchange->host);
 }
 
 /* The host is an IP address: no lookup, which might stand in line behind slow ones. */

@@ -31,7 +31,8 @@ struct hash_result {
 typedef void (*hash_done)(void *context, uint64_t ref, const struct hash_result *result);
 
 struct hasher *hasher_open(uv_loop_t *loop, const struct hasher_settings *settings);
-/* With an empty `expected` makes a hash, else verifies the password against it (see above). `done` is called once, on the loop, never from within. False: the queue is full. */
+/* With an empty `expected` makes a hash, else verifies the password against it (see above). Both texts are copied.
+ * `done` is called once, on the loop, never from within. False: the queue is full, and nothing will be called. */
 bool hash_start(struct hasher *hasher, uint64_t ref, struct text password, struct text expected,
                 hash_done done, void *context);
 /* Whether a stored hash is of a form that is verified, and asks for no more than 1 GiB and 20 passes (Argon2id)

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "core/url.h"
+
 /* Connections that may go on with bytes they have, within one turn of the loop. */
 enum { RESUMES_PER_TURN = 256 };
 
@@ -205,22 +207,12 @@ static void tick(uv_timer_t *timer)
 /* "203.0.113.7:8080" or "[2001:db8::1]:8080" */
 static bool listen_address_parse(struct text address, struct sockaddr_storage *name)
 {
-    size_t colon = address.bytes;
-    while (colon > 0 && address.data[colon - 1] != ':') {
-        colon--;
-    }
-    if (colon == 0) return false;
-    struct text host = {address.data, colon - 1};
-    uint64_t port = 0;
-    if (!text_to_u64((struct text){address.data + colon, address.bytes - colon}, 65535, &port))
-        return false;
-    bool is_v6 = host.bytes >= 2 && host.data[0] == '[' && host.data[host.bytes - 1] == ']';
-    if (is_v6) host = (struct text){host.data + 1, host.bytes - 2};
-
-    char zero_ended[IP_TEXT_SIZE];
-    if (!text_to_zero_ended(host, zero_ended, sizeof zero_ended)) return false;
-    if (is_v6) return uv_ip6_addr(zero_ended, (int)port, (struct sockaddr_in6 *)name) == 0;
-    return uv_ip4_addr(zero_ended, (int)port, (struct sockaddr_in *)name) == 0;
+    struct host_port at;
+    char host[IP_TEXT_SIZE];
+    if (!host_port_read(address, &at) || !at.has_port) return false;
+    if (!text_to_zero_ended(at.host, host, sizeof host)) return false;
+    if (at.is_bracketed) return uv_ip6_addr(host, at.port, (struct sockaddr_in6 *)name) == 0;
+    return uv_ip4_addr(host, at.port, (struct sockaddr_in *)name) == 0;
 }
 
 static struct http_server *server_new(uv_loop_t *loop, const struct http_settings *settings,

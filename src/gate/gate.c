@@ -6,6 +6,7 @@
 #include "account/bans.h"
 #include "account/oauth.h"
 #include "core/router.h"
+#include "core/url.h"
 
 enum { AUTH_CACHE_ENTRIES = 4096, LIMIT_DEFAULT = 20, LIMIT_MAX = 100, FORWARDED_HOPS_MAX = 32 };
 
@@ -122,23 +123,15 @@ static bool is_near(const struct ip_address *ip)
     return class_of_ip == IP_LOOPBACK || class_of_ip == IP_PRIVATE || class_of_ip == IP_LINK_LOCAL;
 }
 
-/* Without the port; IPv6 literals without their brackets. */
-static struct text host_name(struct text host)
-{
-    if (host.bytes > 0 && host.data[0] == '[') {
-        const char *end = memchr(host.data, ']', host.bytes);
-        return end == NULL ? TEXT_NONE
-                           : (struct text){host.data + 1, (size_t)(end - host.data) - 1};
-    }
-    const char *colon = host.bytes > 0 ? memchr(host.data, ':', host.bytes) : NULL;
-    return colon == NULL ? host : (struct text){host.data, (size_t)(colon - host.data)};
-}
-
 /* A page of somebody else whose name was made to point at us (DNS rebinding) still says its own name. */
 static bool is_our_host(const struct gate *gate, struct text host)
 {
     struct ip_address ip;
-    struct text name = host_name(host), list = gate->config->http_hosts;
+    struct host_port at;
+    struct text list = gate->config->http_hosts;
+    if (text_ends_fold(host, TEXT(":"))) host.bytes--; /* an empty port is allowed there */
+    if (!host_port_read(host, &at)) return false;
+    struct text name = at.host;
     if (ip_parse(name, &ip)) {
         if (is_near(&ip)) return true;
     } else if (text_equal_fold(name, TEXT("localhost")) ||
@@ -296,31 +289,28 @@ static bool is_named(const char *names, struct text name)
     return false;
 }
 
-static enum err bad_query(struct text name, struct text reason, const struct gate_view *view,
-                          struct call *call, struct reply *reply)
+static enum err bad_query(struct text name, struct text reason, struct call *call,
+                          struct reply *reply)
 {
-    struct field_errors errors = {.arena = view->arena};
     if (name.bytes > 64) name.bytes = 64;
-    field_errors_add(&errors, name, reason);
-    reply_error(reply, ERR_BAD_QUERY, &errors, call->request_id);
-    return ERR_BAD_QUERY;
+    return reply_error_field(reply, ERR_BAD_QUERY, name, reason, call->request_id);
 }
 
-static enum err take_parameter(struct text name, struct text value, const struct gate_view *view,
-                               struct call *call, struct reply *reply)
+static enum err take_parameter(struct text name, struct text value, struct call *call,
+                               struct reply *reply)
 {
     uint64_t limit;
     bool is_list = call->route->gives == GIVES_LIST;
     if (is_list && text_equal(name, TEXT("limit"))) {
         if (!text_to_u64(value, LIMIT_MAX, &limit) || limit == 0) {
-            return bad_query(name, TEXT("must be a number from 1 to 100"), view, call, reply);
+            return bad_query(name, TEXT("must be a number from 1 to 100"), call, reply);
         }
         call->page.limit = (unsigned)limit;
         return OK;
     }
     if (is_list && text_equal(name, TEXT("cursor"))) return cursor_read(value, &call->page.after);
     if (is_named(call->route->query, name)) return OK;
-    return bad_query(name, TEXT("is not a parameter of this"), view, call, reply);
+    return bad_query(name, TEXT("is not a parameter of this"), call, reply);
 }
 
 static enum err take_query(const struct gate_view *view, struct call *call, struct reply *reply)
@@ -337,7 +327,7 @@ static enum err take_query(const struct gate_view *view, struct call *call, stru
             !percent_decode(pair, true, view->arena, &value)) {
             return ERR_BAD_QUERY;
         }
-        enum err e = take_parameter(name, value, view, call, reply);
+        enum err e = take_parameter(name, value, call, reply);
         if (e != OK) return e;
     }
     return OK;
@@ -499,8 +489,7 @@ enum err gate_check(struct gate *gate, const struct http_request *rq, const stru
     if (e == OK) e = check_user(gate, result);
     if (e != OK) return e;
     if (rq->idempotency_key.bytes > 255) { /* an empty one is as good as none */
-        return bad_query(TEXT("Idempotency-Key"), TEXT("must have at most 255 bytes"), view, call,
-                         reply);
+        return bad_query(TEXT("Idempotency-Key"), TEXT("must have at most 255 bytes"), call, reply);
     }
     if (rq->query.bytes > 0 || route->gives == GIVES_LIST) e = take_query(view, call, reply);
     if (e == OK) e = take_body(rq, view, call, reply);

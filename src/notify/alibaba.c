@@ -4,6 +4,8 @@
 #include <time.h>
 
 #include "cloud/cloud_json.h"
+#include "core/outside.h"
+#include "core/url.h"
 
 enum { ANSWER_BYTES_MAX = 64 << 10, HEADERS_MAX = 8 };
 
@@ -19,18 +21,6 @@ static struct text time_text(struct arena *arena, uint64_t ms)
     return arena_text(arena, (struct text){out, bytes});
 }
 
-/* As the HTTP client writes it: the port only when it is not the scheme's own. */
-static struct text host_field(struct text endpoint)
-{
-    struct text port = text_starts(endpoint, TEXT("http://")) ? TEXT(":80") : TEXT(":443");
-    struct text rest = endpoint;
-    text_cut(&rest, '/');
-    text_cut(&rest, '/');
-    struct text host = text_cut(&rest, '/');
-    if (text_ends_fold(host, port)) host.bytes -= port.bytes;
-    return host;
-}
-
 void alibaba_write(const struct letter_job *job, const struct alibaba_operation *operation,
                    struct outside_call *call)
 {
@@ -40,7 +30,7 @@ void alibaba_write(const struct letter_job *job, const struct alibaba_operation 
     struct text body = signer_query(arena, operation->form, operation->form_count);
     struct text body_hash = signer_hash(arena, body);
     struct signer_field headers[HEADERS_MAX] = {
-        {TEXT("host"), host_field(operation->endpoint)},
+        {TEXT("host"), url_host_field(operation->endpoint)},
         {TEXT("x-acs-action"), text_of(operation->action)},
         {TEXT("x-acs-content-sha256"), body_hash},
         {TEXT("x-acs-date"), time_text(arena, job->now_ms + (uint64_t)job->clock_offset_ms)},
@@ -145,11 +135,9 @@ void alibaba_judge(const struct letter_job *job, const struct outside_answer *an
                    struct letter_verdict *verdict)
 {
     struct arena *arena = job->arena;
-    struct http_result result = {.fault = (enum call_fault)answer->fault,
-                                 .status = (unsigned)answer->status};
-    *verdict = (struct letter_verdict){
-        .retry_after_ms = answer->has_retry_after ? (int64_t)answer->retry_after_ms : -1,
-        .date_ms = answer->date_ms};
+    struct http_result result = outside_http_result(answer);
+    *verdict =
+        (struct letter_verdict){.retry_after_ms = result.retry_after_ms, .date_ms = result.date_ms};
     yyjson_val *root = answer->fault == FAULT_NONE ? cloud_json_read(arena, answer->body) : NULL;
     struct text code = either(arena, root, "Code", "code"),
                 message = either(arena, root, "Message", "message");
@@ -158,7 +146,7 @@ void alibaba_judge(const struct letter_job *job, const struct outside_answer *an
     if (is_success && (code.bytes > 0 ? text_equal(code, TEXT("OK")) : request_id.bytes > 0)) {
         verdict->class = CLASS_OK;
         verdict->detail = arena_print(arena, "%u RequestId %.*s", result.status,
-                                      TEXT_ARGS(channel_said(arena, request_id)));
+                                      TEXT_ARGS(channel_said(job, request_id)));
         return;
     }
     if (code.bytes == 0) {
@@ -171,7 +159,7 @@ void alibaba_judge(const struct letter_job *job, const struct outside_answer *an
     if (verdict->class == CLASS_GONE) verdict->class = CLASS_FATAL;
     verdict->detail = arena_print(
         arena, "%.*s refused (%.*s): %s. It said: %.*s", TEXT_ARGS(service),
-        TEXT_ARGS(channel_said(arena, code)),
+        TEXT_ARGS(channel_said(job, code)),
         row != NULL ? row->advice : "see the error centre of Alibaba Cloud for this code",
-        TEXT_ARGS(channel_said(arena, message)));
+        TEXT_ARGS(channel_said(job, message)));
 }

@@ -15,22 +15,6 @@ const struct channel *channel_of(const struct config *config, enum letter_channe
     return has_smtp ? &channel_smtp : has_directmail ? &channel_directmail : NULL;
 }
 
-struct text channel_said(struct arena *arena, struct text t)
-{
-    t = text_trim(t);
-    size_t bytes = t.bytes < SAID_BYTES_MAX ? t.bytes : SAID_BYTES_MAX;
-    while (bytes < t.bytes && bytes > 0 && ((unsigned char)t.data[bytes] & 0xc0) == 0x80) bytes--;
-    struct text cut = {t.data, bytes};
-    char *out = arena_alloc(arena, bytes + 1);
-    if (out == NULL) return TEXT_NONE;
-    bool is_utf8 = text_is_clean_utf8(cut);
-    for (size_t i = 0; i < bytes; i++) {
-        unsigned char c = (unsigned char)cut.data[i];
-        out[i] = c < ' ' || c == 0x7f || (c >= 0x80 && !is_utf8) ? '?' : cut.data[i];
-    }
-    return (struct text){out, bytes};
-}
-
 /* The same text with *** wherever the secret stands. */
 static struct text without(struct arena *arena, struct text said, struct text secret)
 {
@@ -66,8 +50,7 @@ static struct text token_of(struct text link)
 
 /* Servers repeat the line that they dislike, filters quote the mail, and Alibaba what it has the signature of, code and
  * all. AUTH sends the password in Base64, alone or behind zero, name, zero (RFC 4616). */
-void channel_judge(const struct channel *channel, const struct letter_job *job,
-                   const struct outside_answer *answer, struct letter_verdict *verdict)
+static struct text without_secrets(const struct letter_job *job, struct text said)
 {
     const struct config *config = job->config;
     struct text password = config->smtp_password;
@@ -83,8 +66,29 @@ void channel_judge(const struct channel *channel, const struct letter_job *job,
         token_of(job->link),
         job->code,
     };
-    channel->judge(job, answer, verdict);
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
-        verdict->detail = without(job->arena, verdict->detail, secrets[i]);
+        said = without(job->arena, said, secrets[i]);
     }
+    return said;
+}
+
+struct text channel_said(const struct letter_job *job, struct text t)
+{
+    t = without_secrets(job, text_trim(t)); /* before the cut, which may go through one */
+    t = utf8_front(t, SAID_BYTES_MAX);
+    char *out = arena_alloc(job->arena, t.bytes + 1);
+    if (out == NULL) return TEXT_NONE;
+    bool is_utf8 = text_is_clean_utf8(t);
+    for (size_t i = 0; i < t.bytes; i++) {
+        unsigned char c = (unsigned char)t.data[i];
+        out[i] = c < ' ' || c == 0x7f || (c >= 0x80 && !is_utf8) ? '?' : t.data[i];
+    }
+    return (struct text){out, t.bytes};
+}
+
+void channel_judge(const struct channel *channel, const struct letter_job *job,
+                   const struct outside_answer *answer, struct letter_verdict *verdict)
+{
+    channel->judge(job, answer, verdict);
+    verdict->detail = without_secrets(job, verdict->detail);
 }

@@ -48,7 +48,8 @@ const struct channel *channel_of(const struct config *config, enum letter_channe
 void channel_judge(const struct channel *channel, const struct letter_job *job, const struct outside_answer *answer,
                    struct letter_verdict *verdict);
 
-/* What the other side said, fit for a task's message: one line, 200 bytes at most, UTF-8. */
-struct text channel_said(struct arena *arena, struct text t);
+/* What the other side said, fit for a task's message: one line, 200 bytes at most, UTF-8, without secrets. In the
+ * job's arena. */
+struct text channel_said(const struct letter_job *job, struct text t);
 
 #endif

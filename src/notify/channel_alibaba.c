@@ -1,16 +1,11 @@
 /* Mail by Alibaba DirectMail and SMS by Alibaba Cloud. Neither takes a client token: what may have been taken is
  * not sent again. */
 #include "cloud/cloud_json.h"
+#include "core/url.h"
 #include "notify/alibaba.h"
 #include "notify/words.h"
 
 enum { SUBJECT_LETTERS_MAX = 100 };
-
-static struct text without_slash(struct text base)
-{
-    while (base.bytes > 0 && base.data[base.bytes - 1] == '/') base.bytes--;
-    return base;
-}
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 
@@ -48,16 +43,15 @@ static void directmail_write(const struct letter_job *job, struct outside_call *
         {TEXT("FromAlias"), config->directmail_from_alias},
     };
     bool has_alias = config->directmail_from_alias.bytes > 0;
-    alibaba_write(
-        job,
-        &(struct alibaba_operation){.endpoint = without_slash(config->directmail_endpoint),
-                                    .action = "SingleSendMail",
-                                    .version = "2015-11-23",
-                                    .key_id = config->directmail_access_key_id,
-                                    .secret = config->directmail_access_key_secret,
-                                    .form = form,
-                                    .form_count = COUNT(form) - (has_alias ? 0 : 1)},
-        call);
+    alibaba_write(job,
+                  &(struct alibaba_operation){.endpoint = url_base(config->directmail_endpoint),
+                                              .action = "SingleSendMail",
+                                              .version = "2015-11-23",
+                                              .key_id = config->directmail_access_key_id,
+                                              .secret = config->directmail_access_key_secret,
+                                              .form = form,
+                                              .form_count = COUNT(form) - (has_alias ? 0 : 1)},
+                  call);
 }
 
 static const struct alibaba_code directmail_codes[] = {
@@ -131,7 +125,7 @@ static void sms_write(const struct letter_job *job, struct outside_call *call)
         {TEXT("OutId"), arena_print(arena, "%llu", (unsigned long long)job->letter.id)},
     };
     alibaba_write(job,
-                  &(struct alibaba_operation){.endpoint = without_slash(config->sms_endpoint),
+                  &(struct alibaba_operation){.endpoint = url_base(config->sms_endpoint),
                                               .action = "SendSms",
                                               .version = "2017-05-25",
                                               .key_id = config->sms_access_key_id,

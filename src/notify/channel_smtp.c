@@ -57,7 +57,7 @@ static void smtp_judge(const struct letter_job *job, const struct outside_answer
     if (answer->may_have_arrived) {
         verdict->is_unknown = true;
     } else if (answer->fault == FAULT_NONE) {
-        verdict->detail = channel_said(job->arena, answer->body);
+        verdict->detail = channel_said(job, answer->body);
     } else if (answer->status >= 400) {
         verdict->class = class_of_reply(answer->status);
     } else {

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/router.h"
 #include "core/turn.h"
+#include "core/url.h"
 #include "notify/channel.h"
 #include "notify/mime.h"
 #include "notify/notify.h"
@@ -46,9 +47,8 @@ bool notify_has_sms(const struct config *config)
 
 struct text notify_link(const struct config *config, struct text path, struct arena *arena)
 {
-    struct text base = config->notify_public_url;
+    struct text base = url_base(config->notify_public_url);
     assert(path.bytes > 0 && path.data[0] == '/');
-    while (base.bytes > 0 && base.data[base.bytes - 1] == '/') base.bytes--;
     if (base.bytes == 0) base = arena_print(arena, "http://%.*s", TEXT_ARGS(config->http_listen));
     return arena_print(arena, "%.*s%.*s", TEXT_ARGS(base), TEXT_ARGS(path));
 }

@@ -57,9 +57,8 @@ static struct text base64(struct arena *arena, struct text t)
 /* Never through the middle of a letter (RFC 2047, 5). */
 static size_t word_bytes(struct text t)
 {
-    size_t bytes = t.bytes < WORD_BYTES_MAX ? t.bytes : WORD_BYTES_MAX;
-    while (bytes < t.bytes && bytes > 1 && ((unsigned char)t.data[bytes] & 0xc0) == 0x80) bytes--;
-    return bytes;
+    size_t bytes = utf8_front(t, WORD_BYTES_MAX).bytes;
+    return bytes > 0 ? bytes : 1; /* no UTF-8 at all: on it goes */
 }
 
 static struct text encoded_words(struct arena *arena, struct text t)

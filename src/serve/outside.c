@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "core/log.h"
+#include "core/outside.h"
 #include "core/router.h"
 #include "ddns/dns_transfer.h"
 #include "serve/serve.h"
@@ -91,19 +92,8 @@ static void post_answer(struct asked *asked, struct outside_answer *answer)
 static void on_fetched(void *context, uint64_t ref, const struct http_result *result)
 {
     (void)ref;
-    post_answer(context, &(struct outside_answer){
-                             .fault = result->fault,
-                             .error = result->error,
-                             .status = result->status,
-                             .body = result->body,
-                             .date_ms = result->date_ms,
-                             .has_retry_after = result->retry_after_ms >= 0,
-                             .retry_after_ms =
-                                 result->retry_after_ms >= 0 ? (uint64_t)result->retry_after_ms : 0,
-                             .duration_ms = result->duration_ms,
-                             .is_mail = ((struct asked *)context)->call.is_mail,
-                             .may_have_arrived = result->may_have_arrived,
-                         });
+    struct outside_answer answer = outside_http_answer(result);
+    post_answer(context, &answer);
 }
 
 static void on_dns_answered(void *context, uint64_t ref, const struct dns_result *result)
@@ -136,25 +126,8 @@ static void send_now(struct asked *asked)
                            },
                            on_dns_answered, asked);
     } else {
-        is_asked = fetch_start(asked->serve->fetcher, call->task_id,
-                               &(struct http_call){
-                                   .method = call->method,
-                                   .url = call->url,
-                                   .fields = call->fields,
-                                   .body = call->body,
-                                   .timeout_ms = call->timeout_ms,
-                                   .answer_bytes_max = call->answer_max,
-                                   .family = (unsigned)call->family,
-                                   .interface = call->interface,
-                                   .is_guarded = call->is_guarded,
-                                   .is_mail = call->is_mail,
-                                   .user = call->user,
-                                   .password = call->password,
-                                   .sender = call->sender,
-                                   .recipient = call->recipient,
-                                   .is_plain = call->is_plain,
-                               },
-                               on_fetched, asked);
+        struct http_call http = outside_http_call(call);
+        is_asked = fetch_start(asked->serve->fetcher, call->task_id, &http, on_fetched, asked);
     }
     if (is_asked) return;
     post_answer(asked, &(struct outside_answer){.is_dns = call->is_dns,

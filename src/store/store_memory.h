@@ -7,8 +7,8 @@
 
 #include "store/store.h"
 
-/* The nth commit (put) from now on fails with `e`, once; 1 is the next, 0 takes an earlier wish back. A commit that fails keeps
- * nothing; after a put that failed the caller aborts. */
+/* The nth commit (put) from now on fails with `e`, once; 1 is the next, 0 takes an earlier wish back. A commit
+ * that fails keeps nothing; after a put that failed the caller aborts. */
 void store_memory_fail_commit(struct store *store, unsigned nth, enum err e);
 void store_memory_fail_put(struct store *store, unsigned nth, enum err e);
 

@@ -107,6 +107,8 @@ static void test_wrong_values(void)
         {"net.allow_private", "nas", "networks"}, {"http.hosts", "http://nas", "host names"},
         {"http.hosts", "nas:80", "host names"}, {"http.hosts", "a b", "host names"},
         {"http.cors_origins", "app.example.com", "origins"}, {"http.cors_origins", "https://a/b", "origins"},
+        {"smtp.url", "smtp://[::1", "smtp://host:587"}, {"smtp.url", "smtp://", "smtp://host:587"},
+        {"smtp.url", "smtp://[::1]:0", "smtp://host:587"}, {"smtp.url", "smtp://a:", "smtp://host:587"},
         {"http.cors_origins", "https://", "origins"}, {"ddns.alidns.endpoint", "ftp://x", "http://"},
         {"ddns.alidns.endpoint", "https://a b", "http://"}, {"log.level", "loud", "debug, info, warning or error"},
         {"log.level", "INFO", "debug"}, {"log.level", "", "1 to 16"}, {"ddns.mark", "two\nlines", "one line"},

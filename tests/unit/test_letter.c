@@ -183,7 +183,6 @@ static struct task the_task(void)
 static void answer(struct outside_answer given)
 {
     given.task_id = got.call.task_id;
-    given.is_mail = got.call.is_mail;
     CHECK(mailbox_add(&inbox, MESSAGE_post_done, &given));
     CHECK(turn() == OK);
 }
@@ -393,7 +392,7 @@ static void test_commit_fails(void)
     CHECK(got.posts == 1);
     /* And the commit of the answer: it comes again. */
     store_memory_fail_commit(store, 1, ERR_STORE);
-    struct outside_answer good = {.task_id = got.call.task_id, .status = 250, .is_mail = true};
+    struct outside_answer good = {.task_id = got.call.task_id, .status = 250};
     CHECK(mailbox_add(&inbox, MESSAGE_post_done, &good));
     CHECK(turn() == ERR_STORE && got.answers == 0);
     CHECK(turn() == OK);

@@ -300,6 +300,20 @@ static void test_words(void)
     CHECK(!has(letter_words(&job).body, "good for"));
 }
 
+/* A secret stands where the words are cut to 200 bytes: its first half is hidden as well. */
+static void check_cut_secret(const struct letter_job *job)
+{
+    struct letter_verdict verdict;
+    char said[240];
+    memset(said, '-', sizeof said);
+    memcpy(said + 180, " ExampleSecret0000000000000000001 ", 34);
+    struct outside_answer answer = {
+        .status = 400,
+        .body = arena_print(&arena, "{\"Code\":\"Odd\",\"Message\":\"%.*s\"}", (int)sizeof said, said)};
+    channel_judge(&channel_sms, job, &answer, &verdict);
+    CHECK(has(verdict.detail, "- ***") && !has(verdict.detail, "Example"));
+}
+
 /* What a service says is shown to people, but not when it repeats what only the recipient or the server may know. */
 static void test_secrets_are_not_repeated(void)
 {
@@ -332,6 +346,7 @@ static void test_secrets_are_not_repeated(void)
     struct letter_job job = job_of(letter_channel_mail, "you@example.com");
     channel_judge(&channel_smtp, &job, &(struct outside_answer){.fault = FAULT_REFUSED, .status = 554, .error = TEXT("554 012345, 012345; no")}, &verdict);
     CHECK_TEXT(verdict.detail, "554 ***, ***; no");
+    check_cut_secret(&job);
 }
 
 int main(void)

@@ -5,42 +5,9 @@
 #include <sodium.h>
 
 #include "cloud/signer.h"
+#include "vectors.h"
 
-enum { FILE_BYTES_MAX = 4 * 1024 * 1024, VECTOR_ARENA_BYTES_MAX = 64 * 1024 * 1024 };
-
-static struct arena vectors_arena;
-
-static yyjson_val *vectors_of(const char *service)
-{
-    const char *shared = getenv("HOMEPORT_SHARED");
-    struct text path = arena_print(&vectors_arena, "%s/protocols/vectors/%s.json",
-                                   shared == NULL ? "../shared" : shared, service);
-    FILE *file = fopen(path.data, "rb");
-    if (!CHECK(file != NULL)) return NULL;
-    char *data = arena_alloc(&vectors_arena, FILE_BYTES_MAX);
-    size_t bytes = fread(data, 1, FILE_BYTES_MAX, file);
-    fclose(file);
-    yyjson_val *root = cloud_json_read(&vectors_arena, (struct text){data, bytes});
-    yyjson_val *vectors = cloud_json_member(root, "vectors");
-    CHECK(yyjson_arr_size(vectors) > 0);
-    return vectors;
-}
-
-/* A member reached by its path, "expect.http.body". */
-static yyjson_val *at(yyjson_val *value, const char *path)
-{
-    struct text rest = text_of(path);
-    while (rest.data != NULL) {
-        struct text name = text_cut(&rest, '.');
-        value = yyjson_obj_getn(value, name.data, name.bytes);
-    }
-    return value;
-}
-
-static struct text text_at(yyjson_val *value, const char *path)
-{
-    return cloud_json_text(&vectors_arena, at(value, path));
-}
+enum { VECTOR_ARENA_BYTES_MAX = 64 * 1024 * 1024 };
 
 static void print_id(yyjson_val *vector, unsigned failed_before)
 {

@@ -7,54 +7,21 @@
 #include "cloud/cloud_json.h"
 #include "cloud/signer.h"
 #include "cloud/tencent.h"
+#include "vectors.h"
 
-enum { FILE_BYTES_MAX = 1024 * 1024, ARENA_BYTES_MAX = 16 * 1024 * 1024 };
-
-static struct arena arena;
-
-static yyjson_val *vectors(void)
-{
-    const char *shared = getenv("HOMEPORT_SHARED");
-    struct text path = arena_print(&arena, "%s/protocols/vectors/tencent-tc3.json",
-                                   shared == NULL ? "../shared" : shared);
-    FILE *file = fopen(path.data, "rb");
-    if (!CHECK(file != NULL)) return NULL;
-    char *data = arena_alloc(&arena, FILE_BYTES_MAX);
-    size_t bytes = fread(data, 1, FILE_BYTES_MAX, file);
-    fclose(file);
-    yyjson_val *found =
-        cloud_json_member(cloud_json_read(&arena, (struct text){data, bytes}), "vectors");
-    CHECK(yyjson_arr_size(found) > 0);
-    return found;
-}
-
-/* A member reached by its path, "expect.http.body". */
-static yyjson_val *at(yyjson_val *value, const char *path)
-{
-    struct text rest = text_of(path);
-    while (rest.data != NULL) {
-        struct text name = text_cut(&rest, '.');
-        value = yyjson_obj_getn(value, name.data, name.bytes);
-    }
-    return value;
-}
-
-static struct text text_at(yyjson_val *value, const char *path)
-{
-    return cloud_json_text(&arena, at(value, path));
-}
+enum { ARENA_BYTES_MAX = 16 * 1024 * 1024 };
 
 /* Header fields of the vector: an object in the worked examples, a list of pairs in recorded requests. */
 static struct text header_of(yyjson_val *vector, const char *name)
 {
     yyjson_val *headers = at(vector, "expect.http.headers"), *pair;
     size_t index, size;
-    if (yyjson_is_obj(headers)) return cloud_json_member_text(&arena, headers, name);
+    if (yyjson_is_obj(headers)) return cloud_json_member_text(&vectors_arena, headers, name);
     yyjson_arr_foreach(headers, index, size, pair)
     {
-        struct text key = cloud_json_text(&arena, yyjson_arr_get(pair, 0));
+        struct text key = cloud_json_text(&vectors_arena, yyjson_arr_get(pair, 0));
         if (text_equal_fold(key, text_of(name))) {
-            return cloud_json_text(&arena, yyjson_arr_get(pair, 1));
+            return cloud_json_text(&vectors_arena, yyjson_arr_get(pair, 1));
         }
     }
     return TEXT("");
@@ -68,19 +35,20 @@ static void check_signature(yyjson_val *vector)
         {TEXT("content-type"), header_of(vector, "content-type")},
     };
     struct signer_result result = signer_sign(
-        &arena, &(struct signer_request){
-                    .scheme = SIGNER_TC3,
-                    .method = TEXT("POST"),
-                    .path = TEXT("/"),
-                    .query = TEXT(""),
-                    .headers = headers,
-                    .header_count = 2,
-                    .body_hash = signer_hash(&arena, text_at(vector, "expect.http.body")),
-                    .time_s = yyjson_get_uint(at(vector, "input.timestamp")),
-                    .service = text_at(vector, "input.service"),
-                    .key_id = text_at(vector, "input.secret_id"),
-                    .secret = text_at(vector, "input.secret_key"),
-                });
+        &vectors_arena,
+        &(struct signer_request){
+            .scheme = SIGNER_TC3,
+            .method = TEXT("POST"),
+            .path = TEXT("/"),
+            .query = TEXT(""),
+            .headers = headers,
+            .header_count = 2,
+            .body_hash = signer_hash(&vectors_arena, text_at(vector, "expect.http.body")),
+            .time_s = yyjson_get_uint(at(vector, "input.timestamp")),
+            .service = text_at(vector, "input.service"),
+            .key_id = text_at(vector, "input.secret_id"),
+            .secret = text_at(vector, "input.secret_key"),
+        });
     CHECK(result.authorization.bytes > 100);
     CHECK(text_equal(result.authorization, header_of(vector, "authorization")));
     if (!text_equal(text_at(vector, "kind"), TEXT("tc3.sign"))) return;
@@ -106,10 +74,10 @@ static void check_class(yyjson_val *vector)
     };
     yyjson_val *human = at(vector, "expect.human");
     if (human == NULL) {
-        struct tencent_answer answer = tencent_answer_read(&arena, &result);
+        struct tencent_answer answer = tencent_answer_read(&vectors_arena, &result);
         CHECK(text_equal(text_of(class_words[answer.class]), text_at(vector, "expect.class")));
     } else {
-        enum captcha_verdict verdict = captcha_answer_read(&arena, &result).verdict;
+        enum captcha_verdict verdict = captcha_answer_read(&vectors_arena, &result).verdict;
         CHECK((verdict == CAPTCHA_HUMAN) == yyjson_get_bool(human));
         bool is_ours = text_equal(text_at(vector, "expect.class"), TEXT("auth"));
         CHECK((verdict == CAPTCHA_SETTINGS) == is_ours);
@@ -122,7 +90,7 @@ static void test_vectors(void)
     size_t index, size;
     yyjson_val *vector;
     unsigned signed_count = 0, classed_count = 0;
-    yyjson_arr_foreach(vectors(), index, size, vector)
+    yyjson_arr_foreach(vectors_of("tencent-tc3"), index, size, vector)
     {
         unsigned failed_before = unit_failed_count;
         struct text kind = text_at(vector, "kind");
@@ -154,9 +122,9 @@ static void test_day(void)
                                          .time_s = cases[i].time_s,
                                          .key_id = TEXT("k"),
                                          .secret = TEXT("s")};
-        struct text found = signer_sign(&arena, &request).authorization;
+        struct text found = signer_sign(&vectors_arena, &request).authorization;
         struct text wanted = arena_print(
-            &arena, "TC3-HMAC-SHA256 Credential=k/%scaptcha/tc3_request, ", cases[i].day);
+            &vectors_arena, "TC3-HMAC-SHA256 Credential=k/%scaptcha/tc3_request, ", cases[i].day);
         CHECK(text_starts(found, wanted));
     }
 }
@@ -210,7 +178,7 @@ static void test_codes(void)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct http_result result = {
             .status = 200, .body = text_of(cases[i].body), .retry_after_ms = -1};
-        struct captcha_said said = captcha_answer_read(&arena, &result);
+        struct captcha_said said = captcha_answer_read(&vectors_arena, &result);
         if (!CHECK(said.verdict == cases[i].verdict)) printf("    %s\n", cases[i].body);
         CHECK(said.reason.bytes > 0);
     }
@@ -237,7 +205,7 @@ static void test_no_answer(void)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct http_result result = {
             .fault = cases[i].fault, .status = cases[i].status, .retry_after_ms = -1};
-        CHECK(captcha_answer_read(&arena, &result).verdict == cases[i].verdict);
+        CHECK(captcha_answer_read(&vectors_arena, &result).verdict == cases[i].verdict);
     }
 }
 
@@ -248,22 +216,23 @@ static void test_reason(void)
         .status = 200,
         .body = TEXT("{\"Response\":{\"Error\":{\"Code\":\"Auth Failure\\n.\\u4e2dX\"}}}"),
         .retry_after_ms = -1};
-    CHECK_TEXT(captcha_answer_read(&arena, &result).reason, "the service says AuthFailure.X");
+    CHECK_TEXT(captcha_answer_read(&vectors_arena, &result).reason,
+               "the service says AuthFailure.X");
     struct text long_code =
-        arena_print(&arena, "{\"Response\":{\"Error\":{\"Code\":\"%0500d\"}}}", 7);
+        arena_print(&vectors_arena, "{\"Response\":{\"Error\":{\"Code\":\"%0500d\"}}}", 7);
     result.body = long_code;
-    CHECK(captcha_answer_read(&arena, &result).reason.bytes < 100);
+    CHECK(captcha_answer_read(&vectors_arena, &result).reason.bytes < 100);
 }
 
 int main(void)
 {
-    arena_init(&arena, ARENA_BYTES_MAX);
+    arena_init(&vectors_arena, ARENA_BYTES_MAX);
     test_vectors();
     test_day();
     test_codes();
     test_no_answer();
     test_reason();
-    CHECK(!arena_overflowed(&arena));
-    arena_free(&arena);
+    CHECK(!arena_overflowed(&vectors_arena));
+    arena_free(&vectors_arena);
     return unit_end();
 }

@@ -134,6 +134,24 @@ static void test_equal(void)
     CHECK(little_endian_u64("\1\2\3\4\5\6\7\xff") == 0xff07060504030201u);
 }
 
+/* A text is cut between characters, and never comes out longer than asked for. */
+static void test_utf8_front(void)
+{
+    struct text t = TEXT("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"); /* of 1, 2, 3 and 4 bytes */
+    static const size_t ends[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        CHECK(utf8_front(t, i).bytes == ends[i]);
+    }
+    CHECK(utf8_count(t) == 4 && utf8_count(TEXT_NONE) == 0 && utf8_front(TEXT_NONE, 3).bytes == 0);
+    CHECK(utf8_front(TEXT("\x80\x80\x80"), 2).bytes == 0);
+    for (size_t bytes = 1; t.bytes > 0; bytes++) {
+        CHECK(utf8_sequence_bytes(t) == bytes);
+        CHECK(utf8_sequence_bytes((struct text){t.data, bytes - 1}) == 0);
+        t = (struct text){t.data + bytes, t.bytes - bytes};
+    }
+    CHECK(utf8_sequence_bytes(TEXT_NONE) == 0);
+}
+
 int main(void)
 {
     test_trim();
@@ -141,6 +159,7 @@ int main(void)
     test_number();
     test_zero_ended();
     test_utf8();
+    test_utf8_front();
     test_compare();
     test_equal();
     return unit_end();
