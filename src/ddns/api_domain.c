@@ -149,14 +149,28 @@ enum err domain_update(struct step *step, const struct call *call, struct reply 
     return OK;
 }
 
+/* true or false and nothing else: what is deleted for a misspelt word cannot be brought back. */
+static enum err take_at_provider(struct step *step, const struct call *call, struct reply *reply,
+                                 bool *at_provider)
+{
+    struct text given = call_query(call, TEXT("at_provider"), step->arena);
+    struct field_errors errors = {.arena = step->arena};
+    *at_provider = text_equal(given, TEXT("true"));
+    if (*at_provider || call->query.bytes == 0 || text_equal(given, TEXT("false"))) return OK;
+    field_errors_add(&errors, TEXT("at_provider"), TEXT("must be true or false"));
+    reply_error(reply, ERR_BAD_QUERY, &errors, call->request_id);
+    return ERR_BAD_QUERY;
+}
+
 enum err domain_delete(struct step *step, const struct call *call, struct reply *reply)
 {
     struct domain domain;
     struct task task;
-    enum err e = domain_of(&step->read, &step->caller, call->id, &domain);
+    bool at_provider;
+    enum err e = take_at_provider(step, call, reply, &at_provider);
+    if (e == OK) e = domain_of(&step->read, &step->caller, call->id, &domain);
     if (e == OK) e = call_guard(call, &domain_type, &domain);
     if (e != OK) return e;
-    bool at_provider = text_equal(call_query(call, TEXT("at_provider"), step->arena), TEXT("true"));
     domain_purge_start(step, &domain, at_provider); /* runs at the end of this same turn */
     bool has_check =
         domain.check_task != 0 && task_get(&step->read, domain.check_task, &task) == OK;

@@ -144,6 +144,14 @@ def test_delete_takes_the_records_along(user, unique):
     user.get(f"/api/v1/records/{r['id']}", expect=404)
 
 
+@pytest.mark.parametrize("query", ["at_provider=yes", "at_provider=True", "at_provider=1", "at_provider=", "at_provider"])
+def test_a_misspelt_at_provider_deletes_nothing(user, zone, query):
+    """at_provider is true or false; another word is refused, and the domain stays as it was."""
+    refusal = user.delete(f"{DOMAINS}/{zone['id']}?{query}", expect=400)
+    assert refusal.code == 400002 and [e["field"] for e in refusal.data["errors"]] == ["at_provider"]
+    user.get(f"{DOMAINS}/{zone['id']}")
+
+
 # ---- sources
 @pytest.mark.parametrize("body", [
     {"kind": "fixed", "family": "ipv4", "value": "5.6.7.8"}, {"kind": "fixed", "family": "ipv6", "value": "2a00:1450::1"},
