@@ -62,6 +62,23 @@ def test_good_names(user, zone, name):
     assert record(user, zone, name, value="5.6.7.8")["name"].lower() == name.lower()
 
 
+def test_names_with_their_zone(user, zone):
+    """A name counts with its zone: 253 letters fit and 254 do not; one that has the zone's name at its end already is
+    refused with the right one, for www.example.com.example.com is what nobody means."""
+    tail = zone["name"]
+    room = 253 - len(tail) - 1
+    fits = ".".join(["a" * 49] * (room // 50) + ["b" * (room % 50)]) if room % 50 else ".".join(["a" * 49] * (room // 50 - 1) + ["a" * 50])
+    assert len(f"{fits}.{tail}") == 253
+    assert record(user, zone, fits, value="5.6.7.8")["name"] == fits
+    records = f"{DOMAINS}/{zone['id']}/records"
+    for name in (fits + "b", f"www.{tail}", tail, f"*.{tail.upper()}"):
+        assert user.post(records, {"name": name, "type": "A", "value": "5.6.7.8"}, expect=422).fields == {"name"}, name
+    r = record(user, zone, "www", value="5.6.7.8")
+    refusal = user.patch(f"/api/v1/records/{r['id']}", {"name": f"www.{tail}"}, expect=422)
+    assert f"www, not www.{tail}" in refusal.text, refusal
+    assert user.post(records, {"name": "self", "type": "CNAME", "value": f"Self.{tail}."}, expect=422).fields == {"value"}
+
+
 def test_cname_stands_alone(user, zone):
     """A CNAME beside another record of its name, either way round, is refused: DNS forbids it."""
     record(user, zone, "a", value="5.6.7.8")
