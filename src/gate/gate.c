@@ -424,6 +424,21 @@ static enum err take_form(const struct http_request *rq, const struct gate_view 
     return oauth_refuse(reply, route, "invalid_request", reason);
 }
 
+#define WHOLE(name, where) \
+    void check_whole_##name(const struct name *in, struct field_errors *errors);
+#include "wholes.def"
+#undef WHOLE
+
+/* What the fields say of each other, in the same answer. */
+static void check_whole(const struct route *route, const void *in, struct field_errors *errors)
+{
+    if (route->purpose != CREATE) return;
+#define WHOLE(name, where) \
+    if (route->takes == &name##_type) check_whole_##name(in, errors);
+#include "wholes.def"
+#undef WHOLE
+}
+
 static enum err take_body(const struct http_request *rq, const struct gate_view *view,
                           struct call *call, struct reply *reply)
 {
@@ -446,6 +461,7 @@ static enum err take_body(const struct http_request *rq, const struct gate_view 
                            arena_print(view->arena, "The body is not valid JSON: byte %zu", offset),
                            call->request_id);
     } else if (e != OK) {
+        if (e == ERR_INVALID) check_whole(route, record, &errors);
         reply_error(reply, e, &errors, call->request_id);
     }
     call->body = record;

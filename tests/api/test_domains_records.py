@@ -62,6 +62,29 @@ def test_good_names(user, zone, name):
     assert record(user, zone, name, value="5.6.7.8")["name"].lower() == name.lower()
 
 
+def test_every_bad_field_is_named_at_once(user, zone):
+    """One 422 names every bad field, also those that are judged by another one: a value by its type, credentials by
+    their provider, a source's address by its family. Each field is named once."""
+    def refused(path, body):
+        errors = user.post(path, body, expect=422).data["errors"]
+        assert len(errors) == len({e["field"] for e in errors}), errors
+        return {e["field"] for e in errors}
+    records = f"{DOMAINS}/{zone['id']}/records"
+    assert refused(records, {"name": "a b", "type": "A", "value": "nonsense", "ttl": 0}) == {"name", "value", "ttl"}
+    assert refused(records, {"type": "MX", "value": "5.6.7.8", "priority": 70000, "odd": 1}) == {"name", "value", "priority", "odd"}
+    assert refused(records, {}) == {"name", "type", "value"}
+    assert refused(records, {"name": "a", "type": "PTR", "value": "5.6.7.8"}) == {"type"}
+    assert refused(records, {"name": "a", "type": "A", "dynamic": "yes"}) == {"dynamic"}
+    assert refused(records, {"name": "a b", "type": "A", "dynamic": True}) == {"name"}
+    assert refused(DOMAINS, {"name": "a b", "provider": "rfc2136", "credentials": {"secret": 5, "odd": "x"}}) == \
+        {"name", "credentials.server", "credentials.secret", "credentials.odd"}
+    assert refused(DOMAINS, {"name": "a b", "provider": "nobody", "credentials": {}}) == {"name", "provider"}
+    assert refused(DOMAINS, {"name": "a b", "provider": "callback", "credentials": "x"}) == {"name", "credentials"}
+    assert refused(SOURCES, {"name": "", "kind": "http", "family": "ipv4", "interval": 1, "value": "::1"}) == \
+        {"name", "interval", "urls", "value"}
+    assert refused(SOURCES, {"name": "", "kind": "fixed", "family": "ipv4", "value": "::1"}) == {"name", "value"}
+
+
 def test_names_with_their_zone(user, zone):
     """A name counts with its zone: 253 letters fit and 254 do not; one that has the zone's name at its end already is
     refused with the right one, for www.example.com.example.com is what nobody means."""
