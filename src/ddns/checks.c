@@ -31,13 +31,27 @@ bool check_ipv6_suffix(struct text value, struct text *reason)
     return ip_suffix_check(value, reason);
 }
 
+static bool is_among(struct text lines, struct text line)
+{
+    while (lines.data != NULL) {
+        if (text_equal(text_cut(&lines, '\n'), line)) return true;
+    }
+    return false;
+}
+
 bool check_urls(struct text value, struct text *reason)
 {
-    *reason = TEXT("must be http:// or https:// addresses without user name, at most 8");
+    *reason = TEXT(
+        "must be http:// or https:// addresses with a host and without user name, at most 8, each "
+        "once");
     while (value.data != NULL) {
         struct text url = text_cut(&value, '\n');
-        bool is_web = text_starts(url, TEXT("http://")) || text_starts(url, TEXT("https://"));
-        if (!is_web || memchr(url.data, '@', url.bytes) != NULL) return false;
+        size_t scheme = text_starts(url, TEXT("https://"))  ? 8
+                        : text_starts(url, TEXT("http://")) ? 7
+                                                            : 0;
+        bool has_host = url.bytes > scheme && strchr("/:?#", url.data[scheme]) == NULL;
+        if (scheme == 0 || !has_host || memchr(url.data, '@', url.bytes) != NULL) return false;
+        if (is_among(value, url)) return false; /* one service has one vote */
         for (size_t i = 0; i < url.bytes; i++) {
             if (url.data[i] <= ' ' || url.data[i] > '~') return false;
         }

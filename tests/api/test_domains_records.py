@@ -212,6 +212,8 @@ def test_good_sources(user, body):
     ({"kind": "fixed"}, "value"), ({"kind": "fixed", "value": "2a00::1"}, "value"), ({"kind": "fixed", "value": "x"}, "value"),
     ({"kind": "http"}, "urls"), ({"kind": "http", "urls": []}, "urls"), ({"kind": "http", "urls": ["ftp://a.example.com/"]}, "urls"),
     ({"kind": "http", "urls": ["file:///etc/passwd"]}, "urls"), ({"kind": "http", "urls": ["gopher://a.example.com/"]}, "urls"),
+    ({"kind": "http", "urls": ["https://"]}, "urls"), ({"kind": "http", "urls": ["http:///ip"]}, "urls"), ({"kind": "http", "urls": ["https://:443/"]}, "urls"),
+    ({"kind": "http", "urls": ["https://a.example.com/", "https://b.example.com/", "https://a.example.com/"]}, "urls"),
     ({"kind": "http", "urls": "https://a.example.com/"}, "urls"), ({"kind": "interface"}, "interface"),
     ({"kind": "interface", "interface": "../../x"}, "interface"), ({"kind": "interface", "interface": "a" * 16}, "interface"),
     ({"kind": "pushed", "family": "ipv5"}, "family"), ({"kind": "pushed", "interval": 1}, "interval"), ({"kind": "pushed", "interval": 999999}, "interval")])
