@@ -110,6 +110,15 @@ static void bring_in(struct step *step, const struct domain *domain, const struc
     record.pushed_value = record.value;
     record.pushed_priority = record.priority;
     dns_record_put(step, &record);
+    dns_history_put(step, &(struct dns_history){
+                              .id = step_id(step),
+                              .record_id = record.id,
+                              .value = record.value,
+                              .reason = change_reason_imported,
+                              .result = push_result_unchanged,
+                              .decided_at = step->now_ms,
+                              .finished_at = step->now_ms,
+                          });
 }
 
 void import_found(struct step *step, const struct domain *domain, const struct dns_found *found,

@@ -178,6 +178,7 @@ def test_import(api, knot, zone):
     assert len({(r["name"], r["type"], r["value"]) for r in records}) == len(records)
     m = next(r for r in records if r["type"] == "MX")
     assert (m["priority"], m["ttl"], m["value"].rstrip(".")) == (5, 300, "mail.example.com")
+    assert [(h["value"], h["reason"], h["result"]) for h in history(api, m)] == [(m["value"], "imported", "unchanged")]
     assert knot.serial() == serial
 
 
