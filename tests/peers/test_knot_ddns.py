@@ -315,6 +315,17 @@ def test_answers_are_classed(api, mode, status):
             assert f.taken
 
 
+def test_a_server_in_trouble_is_not_blamed_on_the_key(api):
+    """SERVFAIL comes without a signature from a server that has lost the zone: the reason sends people to its log, not
+    to their key; it is tried again."""
+    with FakeDns("trouble") as f:
+        r = at_fake(api, f)
+        error = wait_until(lambda: get_record(api, r)["last_error"], 30, "a reason")
+        assert "answered SERVFAIL" in error and "its log says why" in error and "signed" not in error
+        f.mode = "ok"
+        synced(api, r, timeout=30)
+
+
 # ---- power cuts
 @pytest.mark.parametrize("hard", [False, True])
 def test_restart_in_the_middle(api, knot, zone, hard):
