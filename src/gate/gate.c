@@ -515,8 +515,10 @@ enum err gate_check(struct gate *gate, const struct http_request *rq, const stru
     if (e == OK) e = check_user(gate, result);
     if (e != OK) return e;
     if (rq->idempotency_key.bytes > 255) { /* an empty one is as good as none */
-        return bad_query(TEXT("Idempotency-Key"), TEXT("must have at most 255 bytes"), view, call,
-                         reply);
+        reply_error_saying(reply, ERR_BAD_REQUEST,
+                           TEXT("The Idempotency-Key must have at most 255 bytes"),
+                           call->request_id);
+        return ERR_BAD_REQUEST;
     }
     if (rq->query.bytes > 0 || route->gives == GIVES_LIST) e = take_query(view, call, reply);
     if (e == OK) e = take_body(rq, view, call, reply);
