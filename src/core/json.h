@@ -58,7 +58,6 @@ struct field_errors {
     unsigned count;
 };
 
-/* A field is named once: the first reason stays. */
 void field_errors_add(struct field_errors *errors, struct text field, struct text reason);
 bool field_errors_have(const struct field_errors *errors, struct text field);
 

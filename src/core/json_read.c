@@ -15,7 +15,6 @@ bool field_errors_have(const struct field_errors *errors, struct text field)
 
 void field_errors_add(struct field_errors *errors, struct text field, struct text reason)
 {
-    if (field_errors_have(errors, field)) return;
     struct field_error *error = arena_new(errors->arena, struct field_error);
     if (error == NULL) return;
     *error = (struct field_error){arena_text(errors->arena, field),

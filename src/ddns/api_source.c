@@ -130,10 +130,12 @@ static void check_source(struct source *source, struct field_errors *errors)
     }
 }
 
-void check_whole_source(const struct source *in, struct field_errors *errors)
+void check_whole_source(const struct source *in, const struct field_errors *known,
+                        struct field_errors *more)
 {
     struct source source = *in;
-    if (source.kind != 0 && source.family != 0) check_source(&source, errors);
+    (void)known;
+    if (source.kind != 0 && source.family != 0) check_source(&source, more);
 }
 
 static enum err accept(struct step *step, const struct call *call, struct reply *reply,

@@ -129,22 +129,25 @@ void credentials_check(struct text provider_name, struct text credentials,
     if (!provider->check(credentials, &field, &reason)) bad_member(errors, field, reason);
 }
 
-void check_whole_domain(const struct domain *in, struct field_errors *errors)
+void check_whole_domain(const struct domain *in, const struct field_errors *known,
+                        struct field_errors *more)
 {
-    if (!field_errors_have(errors, TEXT("credentials")))
-        credentials_check(in->provider, in->credentials, errors);
+    if (!field_errors_have(known, TEXT("credentials")))
+        credentials_check(in->provider, in->credentials, more);
 }
 
 /* ---- a record: its value by its type --------------------------------------------------------------- */
 
-void check_whole_dns_record(const struct dns_record *in, struct field_errors *errors)
+void check_whole_dns_record(const struct dns_record *in, const struct field_errors *known,
+                            struct field_errors *more)
 {
     struct text reason = TEXT_NONE;
-    if (field_errors_have(errors, TEXT("value"))) return;
-    if (in->value.bytes == 0 && !in->dynamic && !field_errors_have(errors, TEXT("dynamic"))) {
-        field_errors_add(errors, TEXT("value"), TEXT("is missing"));
+    bool is_wanting =
+        in->value.bytes == 0 && !in->dynamic && !field_errors_have(known, TEXT("dynamic"));
+    if (is_wanting) {
+        field_errors_add(more, TEXT("value"), TEXT("is missing"));
     } else if (in->value.bytes > 0 && in->type != 0 &&
                !rdata_check((enum dns_type)in->type, in->value, &reason)) {
-        field_errors_add(errors, TEXT("value"), reason);
+        field_errors_add(more, TEXT("value"), reason);
     }
 }

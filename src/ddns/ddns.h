@@ -35,7 +35,8 @@ struct text name_folded(struct text name, struct arena *arena);
 /* ---- checks.c --------------------------------------------------------------------------------------- */
 
 #define WHOLE(name, where) \
-    void check_whole_##name(const struct name *in, struct field_errors *errors);
+    void check_whole_##name(const struct name *in, const struct field_errors *known, \
+                            struct field_errors *more);
 #include "wholes.def"
 #undef WHOLE
 

@@ -425,18 +425,24 @@ static enum err take_form(const struct http_request *rq, const struct gate_view 
 }
 
 #define WHOLE(name, where) \
-    void check_whole_##name(const struct name *in, struct field_errors *errors);
+    void check_whole_##name(const struct name *in, const struct field_errors *known, \
+                            struct field_errors *more);
 #include "wholes.def"
 #undef WHOLE
 
 /* What the fields say of each other, in the same answer. */
 static void check_whole(const struct route *route, const void *in, struct field_errors *errors)
 {
+    struct field_errors more = {.arena = errors->arena};
     if (route->purpose != CREATE) return;
 #define WHOLE(name, where) \
-    if (route->takes == &name##_type) check_whole_##name(in, errors);
+    if (route->takes == &name##_type) check_whole_##name(in, errors, &more);
 #include "wholes.def"
 #undef WHOLE
+    for (const struct field_error *error = more.first; error != NULL; error = error->next) {
+        if (!field_errors_have(errors, error->field))
+            field_errors_add(errors, error->field, error->reason);
+    }
 }
 
 static enum err take_body(const struct http_request *rq, const struct gate_view *view,
