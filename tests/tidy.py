@@ -286,6 +286,9 @@ def rows_are_used():
     for check in re.findall(r"^CHECKER\((\w+),", read("schema/checks.def"), re.M):
         if f"check_{check}" not in words:
             yield f"schema/checks.def: nobody defines check_{check}()"
+    for whole in re.findall(r"^WHOLE\((\w+),", read("schema/wholes.def"), re.M):
+        if f"check_whole_{whole}" not in words:
+            yield f"schema/wholes.def: nobody defines check_whole_{whole}()"
 
 
 def settings_are_told():

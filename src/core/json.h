@@ -59,6 +59,7 @@ struct field_errors {
 };
 
 void field_errors_add(struct field_errors *errors, struct text field, struct text reason);
+bool field_errors_have(const struct field_errors *errors, struct text field);
 
 /* Reads a body. `given` gets a bit for each field that stood in it (null counts as given and empties the
  * field). With CREATE missing NEEDED fields are errors and defaults are filled in; with UPDATE fields not

@@ -5,6 +5,14 @@
 #include <stdlib.h>
 #include <yyjson.h>
 
+bool field_errors_have(const struct field_errors *errors, struct text field)
+{
+    for (const struct field_error *error = errors->first; error != NULL; error = error->next) {
+        if (text_equal(error->field, field)) return true;
+    }
+    return false;
+}
+
 void field_errors_add(struct field_errors *errors, struct text field, struct text reason)
 {
     struct field_error *error = arena_new(errors->arena, struct field_error);

@@ -1,69 +1,8 @@
 /* Domains: what a caller may do with them. */
-#include <yyjson.h>
-
 #include "core/listing.h"
 #include "ddns/ddns.h"
 
 /* ---- credentials ---------------------------------------------------------------------------------- */
-
-static const struct provider_field *field_named(const struct provider *provider, struct text name)
-{
-    for (unsigned i = 0; i < provider->field_count; i++) {
-        if (text_equal(provider->fields[i].name, name)) return &provider->fields[i];
-    }
-    return NULL;
-}
-
-static void bad_member(struct field_errors *errors, struct text name, struct text reason)
-{
-    if (name.bytes > 64) name.bytes = 64;
-    field_errors_add(errors, arena_print(errors->arena, "credentials.%.*s", TEXT_ARGS(name)),
-                     reason);
-}
-
-static void check_members(const struct provider *provider, yyjson_val *object,
-                          struct field_errors *errors)
-{
-    size_t index, count;
-    yyjson_val *key, *value;
-    yyjson_obj_foreach(object, index, count, key, value)
-    {
-        struct text name = {yyjson_get_str(key), yyjson_get_len(key)};
-        const struct provider_field *field = field_named(provider, name);
-        if (field == NULL) {
-            bad_member(errors, name, TEXT("is not a field of this provider"));
-        } else if (text_equal(field->format, TEXT("map")) ? !yyjson_is_obj(value)
-                                                          : !yyjson_is_str(value)) {
-            bad_member(errors, name,
-                       text_equal(field->format, TEXT("map")) ? TEXT("must be an object")
-                                                              : TEXT("must be a string"));
-        } else if (field->is_required && yyjson_is_str(value) && yyjson_get_len(value) == 0) {
-            bad_member(errors, name, TEXT("must not be empty"));
-        }
-    }
-    for (unsigned i = 0; i < provider->field_count; i++) {
-        const struct provider_field *field = &provider->fields[i];
-        if (!field->is_required ||
-            yyjson_obj_getn(object, field->name.data, field->name.bytes) != NULL)
-            continue;
-        bad_member(errors, field->name, TEXT("is missing"));
-    }
-}
-
-/* Holds the credentials against the provider's fields; every bad one is named. */
-static void check_credentials(struct text provider_name, struct text credentials,
-                              struct field_errors *errors)
-{
-    const struct provider *provider = provider_find(provider_name);
-    struct text field = TEXT_NONE, reason = TEXT_NONE;
-    if (provider == NULL) return; /* refused already */
-    yyjson_doc *doc = yyjson_read(credentials.data, credentials.bytes, 0);
-    if (doc == NULL) return;
-    check_members(provider, yyjson_doc_get_root(doc), errors);
-    yyjson_doc_free(doc);
-    if (errors->count > 0 || provider->check == NULL) return;
-    if (!provider->check(credentials, &field, &reason)) bad_member(errors, field, reason);
-}
 
 static void seal(struct step *step, struct domain *domain, struct text credentials)
 {
@@ -97,7 +36,7 @@ enum err domain_create(struct step *step, const struct call *call, struct reply 
     const struct domain *in = call->body;
     struct domain domain = *in, other;
     struct field_errors errors = {.arena = step->arena};
-    check_credentials(in->provider, in->credentials, &errors);
+    credentials_check(in->provider, in->credentials, &errors);
     if (errors.count > 0) return reply_error(reply, ERR_INVALID, &errors, call->request_id);
     domain.name = name_folded(in->name, step->arena);
     domain.user_id = step->caller.user_id;
@@ -126,7 +65,7 @@ enum err domain_update(struct step *step, const struct call *call, struct reply 
     if (e != OK) return e;
     bool was_active = domain.is_active;
     if (has_given(call, "credentials")) {
-        check_credentials(domain.provider, in->credentials, &errors);
+        credentials_check(domain.provider, in->credentials, &errors);
         if (errors.count > 0) return reply_error(reply, ERR_INVALID, &errors, call->request_id);
         seal(step, &domain, in->credentials);
         domain.last_error = TEXT_NONE;
@@ -143,14 +82,28 @@ enum err domain_update(struct step *step, const struct call *call, struct reply 
     return OK;
 }
 
+/* true or false and nothing else: what is deleted for a misspelt word cannot be brought back. */
+static enum err take_at_provider(struct step *step, const struct call *call, struct reply *reply,
+                                 bool *at_provider)
+{
+    struct text given = call_query(call, TEXT("at_provider"), step->arena);
+    struct field_errors errors = {.arena = step->arena};
+    *at_provider = text_equal(given, TEXT("true"));
+    if (*at_provider || call->query.bytes == 0 || text_equal(given, TEXT("false"))) return OK;
+    field_errors_add(&errors, TEXT("at_provider"), TEXT("must be true or false"));
+    reply_error(reply, ERR_BAD_QUERY, &errors, call->request_id);
+    return ERR_BAD_QUERY;
+}
+
 enum err domain_delete(struct step *step, const struct call *call, struct reply *reply)
 {
     struct domain domain;
     struct task task;
-    enum err e = domain_of(&step->read, &step->caller, call->id, &domain);
+    bool at_provider;
+    enum err e = take_at_provider(step, call, reply, &at_provider);
+    if (e == OK) e = domain_of(&step->read, &step->caller, call->id, &domain);
     if (e == OK) e = call_guard(call, &domain_type, &domain);
     if (e != OK) return e;
-    bool at_provider = text_equal(call_query(call, TEXT("at_provider"), step->arena), TEXT("true"));
     domain_purge_start(step, &domain, at_provider); /* runs at the end of this same turn */
     bool has_check =
         domain.check_task != 0 && task_get(&step->read, domain.check_task, &task) == OK;

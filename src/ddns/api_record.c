@@ -1,6 +1,7 @@
 /* Records: what a caller may do with them. */
 #include "core/listing.h"
 #include "ddns/ddns.h"
+#include "ddns/dns_name.h"
 
 /* ---- reading -------------------------------------------------------------------------------------- */
 
@@ -40,6 +41,31 @@ static bool is_address_type(uint32_t type)
     return type == dns_record_type_A || type == dns_record_type_AAAA;
 }
 
+/* The name with its zone: short enough for DNS, and not with the zone's name twice, which nobody means. */
+static void check_full_name(const struct dns_record *record, const struct domain *domain,
+                            struct field_errors *errors)
+{
+    char full[DNS_NAME_SIZE];
+    struct text owner;
+    if (dns_name_join(record->name, domain->name, full).bytes == 0) {
+        field_errors_add(errors, TEXT("name"),
+                         TEXT("must have at most 253 letters together with the zone's name"));
+    } else if (dns_name_split(record->name, domain->name, &owner)) {
+        field_errors_add(errors, TEXT("name"),
+                         arena_print(errors->arena,
+                                     "must be the part before the zone's name: %.*s, not %.*s",
+                                     TEXT_ARGS(owner), TEXT_ARGS(record->name)));
+    }
+}
+
+/* A CNAME that names itself leads nowhere (RFC 1034 section 3.6.2). */
+static bool names_itself(const struct dns_record *record, const struct domain *domain)
+{
+    char full[DNS_NAME_SIZE];
+    return record->type == dns_record_type_CNAME &&
+           dns_name_equal(dns_name_join(record->name, domain->name, full), record->value);
+}
+
 /* The rules that take more than one field to check. Leaves source filled when the record has one. */
 static void check_record(struct step *step, const struct dns_record *record,
                          const struct domain *domain, struct source *source,
@@ -50,6 +76,8 @@ static void check_record(struct step *step, const struct dns_record *record,
     if (record->value.bytes > 0 &&
         !rdata_check((enum dns_type)record->type, record->value, &reason)) {
         field_errors_add(errors, TEXT("value"), reason);
+    } else if (names_itself(record, domain)) {
+        field_errors_add(errors, TEXT("value"), TEXT("must be another name than the record's own"));
     }
     if (record->value.bytes == 0 && !record->dynamic)
         field_errors_add(errors, TEXT("value"), TEXT("is missing"));
@@ -126,6 +154,9 @@ static enum err accept(struct step *step, const struct call *call, struct reply 
 {
     struct source source = {0};
     struct field_errors errors = {.arena = step->arena};
+    /* Of an imported record's name the provider was the judge. */
+    if (call->given & FIELD_BIT(record_field_number(&dns_record_type, TEXT("name"))))
+        check_full_name(record, domain, &errors);
     check_record(step, record, domain, &source, &errors);
     if (errors.count > 0) return reply_error(reply, ERR_INVALID, &errors, call->request_id);
     take_address(step, record, &source);

@@ -103,7 +103,7 @@ enum err provider_list(struct view *view, const struct call *call, struct reply 
 /* ---- changing ------------------------------------------------------------------------------------- */
 
 /* What each kind needs, and what it has no use for. */
-static void check_source(struct step *step, struct source *source, struct field_errors *errors)
+static void check_source(struct source *source, struct field_errors *errors)
 {
     struct text reason = TEXT_NONE;
     bool is_http = source->kind == source_kind_http,
@@ -125,16 +125,24 @@ static void check_source(struct step *step, struct source *source, struct field_
     if (source->value.bytes == 0) return;
     if (!is_valued) {
         field_errors_add(errors, TEXT("value"), TEXT("goes with fixed and pushed sources only"));
-    } else if (!source_takes(source, source->value, &source->value, &reason, step->arena)) {
+    } else if (!source_takes(source, source->value, &source->value, &reason, errors->arena)) {
         field_errors_add(errors, TEXT("value"), reason);
     }
+}
+
+void check_whole_source(const struct source *in, const struct field_errors *known,
+                        struct field_errors *more)
+{
+    struct source source = *in;
+    (void)known;
+    if (source.kind != 0 && source.family != 0) check_source(&source, more);
 }
 
 static enum err accept(struct step *step, const struct call *call, struct reply *reply,
                        struct source *source)
 {
     struct field_errors errors = {.arena = step->arena};
-    check_source(step, source, &errors);
+    check_source(source, &errors);
     if (errors.count == 0) return OK;
     return reply_error(reply, ERR_INVALID, &errors, call->request_id);
 }

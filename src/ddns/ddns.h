@@ -32,6 +32,18 @@ enum err source_of(const struct reader *reader, const struct caller *caller, uin
 /* A name as it is kept: small letters, without a dot at the end. */
 struct text name_folded(struct text name, struct arena *arena);
 
+/* ---- checks.c --------------------------------------------------------------------------------------- */
+
+#define WHOLE(name, where) \
+    void check_whole_##name(const struct name *in, const struct field_errors *known, \
+                            struct field_errors *more);
+#include "wholes.def"
+#undef WHOLE
+
+/* Holds the credentials against the provider's fields; adds each bad one. */
+void credentials_check(struct text provider_name, struct text credentials,
+                       struct field_errors *errors);
+
 /* ---- sync.c: keeping records and their tasks in step ---------------------------------------------- */
 
 /* The record's push-worthy fields have changed: marks it pending and makes its push due (an address not

@@ -15,20 +15,46 @@ void check_schedule(struct step *step, struct domain *domain)
     domain->check_task = task.id;
 }
 
-static bool is_among(const struct dns_record *record, const struct dns_verdict *verdict)
+static bool has_priority(const struct dns_record *record)
+{
+    return record->type == dns_record_type_MX || record->type == dns_record_type_SRV;
+}
+
+/* The found one that is the record's value; NULL when there is none. */
+static const struct dns_found *find_ours(const struct dns_record *record,
+                                         const struct dns_verdict *verdict)
 {
     for (unsigned i = 0; i < verdict->found_count; i++) {
-        if (rdata_equal((enum dns_type)record->type, record->value, verdict->found[i].value))
-            return true;
+        const struct dns_found *found = &verdict->found[i];
+        if (has_priority(record) && found->priority != record->priority) continue;
+        if (rdata_equal((enum dns_type)record->type, record->value, found->value)) return found;
     }
-    return false;
+    return NULL;
+}
+
+/* What the provider has instead; empty when it has what it should. A TTL counts where it is kept as it was given,
+ * on a DNS server: services with ids raise and lower it by rules of their own, and would be corrected for ever. So
+ * would two records of one name that are to have different TTLs, for DNS keeps one of them (RFC 2181, 5.2). */
+static struct text difference(struct step *step, const struct dns_record *record,
+                              const struct dns_verdict *verdict)
+{
+    const struct dns_found *ours = find_ours(record, verdict);
+    if (ours == NULL && verdict->found_count == 0) return TEXT("nothing");
+    if (ours == NULL) {
+        struct text there = verdict->found[0].value;
+        if (there.bytes > 200) there.bytes = 200;
+        if (!has_priority(record)) return there;
+        return arena_print(step->arena, "%u %.*s", (unsigned)verdict->found[0].priority,
+                           TEXT_ARGS(there));
+    }
+    bool is_ttl_kept = ours->provider_id.bytes == 0 && verdict->found_count == 1;
+    if (!is_ttl_kept || ours->ttl == record->ttl) return TEXT_NONE;
+    return arena_print(step->arena, "the TTL %u", (unsigned)ours->ttl);
 }
 
 static void drifted(struct step *step, struct dns_record *record, const struct domain *domain,
-                    const struct dns_verdict *verdict)
+                    struct text there)
 {
-    struct text there = verdict->found_count == 0 ? TEXT("nothing") : verdict->found[0].value;
-    if (there.bytes > 200) there.bytes = 200;
     if (domain->on_drift == on_drift_correct) {
         record_wants(step, record, domain, change_reason_drift);
         return;
@@ -54,8 +80,9 @@ enum err check_finished(struct step *step, struct task *task, const struct domai
                    record.generation == checked.generation;
     bool is_settled = is_same && (record.sync_status == sync_status_synced ||
                                   record.sync_status == sync_status_drifted);
-    if (is_settled && !is_among(&record, verdict)) {
-        drifted(step, &record, domain, verdict);
+    struct text there = is_settled ? difference(step, &record, verdict) : TEXT_NONE;
+    if (there.bytes > 0) {
+        drifted(step, &record, domain, there);
     } else if (is_settled && record.sync_status == sync_status_drifted) {
         record.sync_status = sync_status_synced;
         record.last_error = TEXT_NONE;
@@ -110,6 +137,15 @@ static void bring_in(struct step *step, const struct domain *domain, const struc
     record.pushed_value = record.value;
     record.pushed_priority = record.priority;
     dns_record_put(step, &record);
+    dns_history_put(step, &(struct dns_history){
+                              .id = step_id(step),
+                              .record_id = record.id,
+                              .value = record.value,
+                              .reason = change_reason_imported,
+                              .result = push_result_unchanged,
+                              .decided_at = step->now_ms,
+                              .finished_at = step->now_ms,
+                          });
 }
 
 void import_found(struct step *step, const struct domain *domain, const struct dns_found *found,

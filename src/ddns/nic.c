@@ -4,7 +4,8 @@
  * ADDRESS" when not, else "nohost", "notfqdn" or "abuse". A name stands for the caller's dynamic records of
  * that name: A for an IPv4 address, AAAA for an IPv6 one. Bound to a pushed source, the name pushes the
  * source, and everything that follows it; without a source it is the record's own. Static records, and those
- * that follow some other kind of source, are not the router's to change: "nohost". */
+ * that follow some other kind of source, are not the router's to change: "nohost". The answer names the
+ * addresses that were taken: a pair for a name that has only an A record is "good" with the IPv4 address. */
 #include "ddns/ddns.h"
 #include "ddns/dns_name.h"
 
@@ -13,7 +14,8 @@ enum { NAMES_MAX = 20 };
 struct update {
     struct ip_address addresses[2]; /* one of each family at most */
     unsigned count;
-    bool is_found, is_changed;
+    bool is_taken[2]; /* some record has, or follows, this address */
+    bool is_changed;
 };
 
 /* Comma-separated addresses, at most one of each family. */
@@ -42,15 +44,16 @@ static bool find_domain(struct step *step, struct text host, struct domain *doma
     return false;
 }
 
-static void push_to(struct step *step, struct dns_record *record, const struct ip_address *ip,
+static void push_to(struct step *step, struct dns_record *record, unsigned which,
                     struct update *update)
 {
+    const struct ip_address *ip = &update->addresses[which];
     char out[IP_TEXT_SIZE];
     struct source source;
     struct text address = arena_text(step->arena, ip_format(ip, out));
     if (record->source_id == 0) {
         uint64_t generation = record->generation;
-        update->is_found = true;
+        update->is_taken[which] = true;
         record_follow(step, record, address);
         update->is_changed |= record->generation != generation;
         return;
@@ -58,7 +61,7 @@ static void push_to(struct step *step, struct dns_record *record, const struct i
     if (source_get(&step->read, record->source_id, &source) != OK ||
         source.kind != source_kind_pushed)
         return;
-    update->is_found = true;
+    update->is_taken[which] = true;
     if (text_equal(source.address, address)) return;
     update->is_changed = true;
     source.value = address;
@@ -77,7 +80,7 @@ static void update_name(struct step *step, const struct domain *domain, struct t
         for (unsigned i = 0; i < update->count; i++) {
             uint32_t type = update->addresses[i].family == 4 ? (uint32_t)dns_record_type_A
                                                              : (uint32_t)dns_record_type_AAAA;
-            if (record.type == type) push_to(step, &record, &update->addresses[i], update);
+            if (record.type == type) push_to(step, &record, i, update);
         }
     }
     walk_end(&walk);
@@ -95,24 +98,45 @@ static bool is_allowed(struct step *step, struct text host)
     return false;
 }
 
+/* A full name, or * and a full name: what can be a record's. */
+static bool is_full_name(struct text host)
+{
+    struct text reason;
+    if (text_starts(host, TEXT("*."))) {
+        host.data += 2;
+        host.bytes -= 2;
+    }
+    return dns_name_check(host, &reason) && memchr(host.data, '.', host.bytes) != NULL;
+}
+
+/* "good" or "nochg" and the addresses that a record has taken; those that none is there for are left out. */
+static struct text words_of(struct step *step, const struct update *update)
+{
+    struct text words = update->is_changed ? TEXT("good") : TEXT("nochg");
+    char out[IP_TEXT_SIZE];
+    char separator = ' ';
+    for (unsigned i = 0; i < update->count; i++) {
+        if (!update->is_taken[i]) continue;
+        words = arena_print(step->arena, "%.*s%c%.*s", TEXT_ARGS(words), separator,
+                            TEXT_ARGS(ip_format(&update->addresses[i], out)));
+        separator = ',';
+    }
+    return words;
+}
+
 static struct text answer_for(struct step *step, struct text host, const struct update *wanted)
 {
     struct domain domain;
-    struct text owner, reason;
-    char first[IP_TEXT_SIZE], second[IP_TEXT_SIZE] = "";
+    struct text owner;
     struct update update = *wanted;
-    bool is_full_name = dns_name_check(host, &reason) && memchr(host.data, '.', host.bytes) != NULL;
-    if (!is_full_name) return TEXT("notfqdn");
+    if (!is_full_name(host)) return TEXT("notfqdn");
     if (host.data[host.bytes - 1] == '.') host.bytes--;
     if (!is_allowed(step, host)) return TEXT("nohost");
     if (!find_domain(step, host, &domain) || !dns_name_split(host, domain.name, &owner))
         return TEXT("nohost");
     update_name(step, &domain, owner, &update);
-    if (!update.is_found) return TEXT("nohost");
-    ip_format(&update.addresses[0], first);
-    if (update.count == 2) ip_format(&update.addresses[1], second);
-    return arena_print(step->arena, "%s %s%s%s", update.is_changed ? "good" : "nochg", first,
-                       update.count == 2 ? "," : "", second);
+    if (!update.is_taken[0] && !update.is_taken[1]) return TEXT("nohost");
+    return words_of(step, &update);
 }
 
 enum err nic_update(struct step *step, const struct call *call, struct reply *reply)

@@ -93,24 +93,34 @@ static bool is_allowed(const struct config *config, const struct ip_address *ip)
     return ip_is_global(ip);
 }
 
+/* The nth service's scheme and host, for a sentence: paths may hold tokens. */
+static struct text service_name(const struct source *source, unsigned part)
+{
+    struct text urls = source->urls, url = text_cut(&urls, '\n');
+    for (unsigned i = 0; i < part && urls.data != NULL; i++) url = text_cut(&urls, '\n');
+    size_t bytes = text_starts(url, TEXT("https://")) ? 8 : 7;
+    while (bytes < url.bytes && strchr("/?#", url.data[bytes]) == NULL) bytes++;
+    return (struct text){url.data, bytes < url.bytes ? bytes : url.bytes};
+}
+
 /* One address and nothing else, of the source's family, public. */
 static void note_answer(struct step *step, struct probe *probe, const struct source *source,
                         const struct outside_answer *answer)
 {
     struct ip_address ip;
     struct text said = text_trim(answer->body), why = TEXT_NONE;
+    struct text name = service_name(source, answer->part);
     if (answer->fault != FAULT_NONE) {
         why = answer->error;
     } else if (answer->status != 200) {
-        why = arena_print(step->arena, "An echo service answered with status %u",
+        why = arena_print(step->arena, "%.*s answered with status %u", TEXT_ARGS(name),
                           (unsigned)answer->status);
     } else if (!ip_parse(said, &ip) || ip.family != source->family) {
-        why = arena_print(step->arena, "An echo service did not answer with an %s address",
-                          source->family == family_ipv4 ? "IPv4" : "IPv6");
+        why = arena_print(step->arena, "%.*s did not answer with an %s address alone",
+                          TEXT_ARGS(name), source->family == family_ipv4 ? "IPv4" : "IPv6");
     } else if (!is_allowed(step->config, &ip)) {
-        why = arena_print(step->arena,
-                          "An echo service answered with %.*s, which is not a public address",
-                          TEXT_ARGS(said));
+        why = arena_print(step->arena, "%.*s answered with %.*s, which is not a public address",
+                          TEXT_ARGS(name), TEXT_ARGS(said));
     }
     if (why.bytes == 0) {
         probe->said[answer->part] = ip;
@@ -142,6 +152,23 @@ static struct ip_address elect(const struct probe *probe, unsigned *usable)
     return winner;
 }
 
+/* Who said what: without it nobody could tell which service to take off the list. */
+static struct text disagreement(struct step *step, const struct probe *probe,
+                                const struct source *source)
+{
+    char out[IP_TEXT_SIZE];
+    struct text words = TEXT("The echo services do not agree");
+    const char *separator = ":";
+    for (unsigned i = 0; i < probe->asked; i++) {
+        if (probe->said[i].family == 0) continue;
+        words = arena_print(step->arena, "%.*s%s %.*s says %.*s", TEXT_ARGS(words), separator,
+                            TEXT_ARGS(service_name(source, i)),
+                            TEXT_ARGS(ip_format(&probe->said[i], out)));
+        separator = ",";
+    }
+    return words;
+}
+
 static void conclude(struct step *step, const struct probe *probe, struct source *source,
                      struct task *task)
 {
@@ -155,12 +182,10 @@ static void conclude(struct step *step, const struct probe *probe, struct source
         source_saw(step, source, arena_text(step->arena, ip_format(&winner, out)), TEXT_NONE);
         return;
     }
-    struct text error =
-        usable * 2 >= probe->asked && usable > 1
-            ? arena_print(step->arena, "The echo services do not agree: %u of %u answered", usable,
-                          probe->asked)
-            : arena_print(step->arena, "%u of %u echo services gave an address. %s", usable,
-                          probe->asked, probe->error);
+    struct text error = usable * 2 >= probe->asked && usable > 1
+                            ? disagreement(step, probe, source)
+                            : arena_print(step->arena, "%u of %u echo services gave an address. %s",
+                                          usable, probe->asked, probe->error);
     /* The old address stays. Trying again is for free at first, but never more often than asked for. */
     uint64_t wait = task_retry(step, task, error, -1);
     if (wait > interval_ms) task_due(step, task, step->now_ms + interval_ms);

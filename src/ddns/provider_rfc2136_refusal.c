@@ -109,11 +109,11 @@ enum provider_next rfc2136_end_untrusted(const struct dns_job *job,
     bool is_key_hint =
         trust == DNS_TRUST_HINT && tsig_error != DNS_TSIG_OK && tsig_error != DNS_TSIG_BADTIME;
     if (is_key_hint) return rfc2136_end_tsig_error(job, x, tsig_error, verdict);
-    /* A server that does not serve the zone says so without looking at the key. */
+    /* A server that does not serve the zone says so without looking at the key, and so does one that is in trouble. */
     bool is_plain_no =
         trust == DNS_TRUST_UNSIGNED &&
-        (rcode == DNS_RCODE_NOTAUTH || rcode == DNS_RCODE_REFUSED || rcode == DNS_RCODE_NOTZONE ||
-         rcode == DNS_RCODE_NOTIMP || rcode == DNS_RCODE_FORMERR);
+        (rcode == DNS_RCODE_SERVFAIL || rcode == DNS_RCODE_NOTAUTH || rcode == DNS_RCODE_REFUSED ||
+         rcode == DNS_RCODE_NOTZONE || rcode == DNS_RCODE_NOTIMP || rcode == DNS_RCODE_FORMERR);
     if (is_plain_no) return rfc2136_end_rcode(job, x, rcode, verdict);
     const char *why = "is not signed";
     if (trust == DNS_TRUST_WRONG_KEY) why = "is signed with another key";

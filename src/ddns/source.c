@@ -70,6 +70,38 @@ static unsigned rank(const struct source *source, const struct interface_address
     return ip_is_global(&address->address) ? 2 : 1;
 }
 
+/* The first of its interface's addresses that the source could use, were it bound to that interface. */
+static bool is_first_usable(const struct source *source, const struct interface_address *list,
+                            unsigned index)
+{
+    struct source other = *source;
+    other.interface = text_of(list[index].interface);
+    for (unsigned i = 0; i < index; i++) {
+        if (rank(&other, &list[i]) > 0) return false;
+    }
+    return rank(&other, &list[index]) > 0;
+}
+
+/* Why there is none, and where there would be one: most often the interface's name is another. */
+static struct text no_address(struct step *step, const struct source *source)
+{
+    unsigned count;
+    const struct interface_address *list = ddns_interfaces(core_ddns(step->core), &count);
+    struct text words = arena_print(
+        step->arena,
+        "Interface %.*s has no usable %s address (temporary, deprecated, link-local and loopback "
+        "ones do not count)",
+        TEXT_ARGS(source->interface), source->family == family_ipv4 ? "IPv4" : "IPv6");
+    const char *separator = "; usable ones are on";
+    for (unsigned i = 0; i < count && words.bytes < 512; i++) {
+        if (!is_first_usable(source, list, i)) continue;
+        words =
+            arena_print(step->arena, "%.*s%s %s", TEXT_ARGS(words), separator, list[i].interface);
+        separator = ",";
+    }
+    return words;
+}
+
 void source_read_interface(struct step *step, struct source *source)
 {
     unsigned count, best = 0;
@@ -82,14 +114,7 @@ void source_read_interface(struct step *step, struct source *source)
         best = here;
         address = arena_text(step->arena, ip_format(&list[i].address, out));
     }
-    struct text error =
-        address.bytes > 0
-            ? TEXT_NONE
-            : arena_print(
-                  step->arena,
-                  "Interface %.*s has no usable %s address (temporary, deprecated, link-local and "
-                  "loopback ones do not count)",
-                  TEXT_ARGS(source->interface), source->family == family_ipv4 ? "IPv4" : "IPv6");
+    struct text error = address.bytes > 0 ? TEXT_NONE : no_address(step, source);
     if (text_equal(address, source->address) && text_equal(error, source->last_error) &&
         source->checked_at != 0)
         return;

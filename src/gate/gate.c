@@ -414,6 +414,27 @@ static enum err take_form(const struct http_request *rq, const struct gate_view 
     return oauth_refuse(reply, route, "invalid_request", reason);
 }
 
+#define WHOLE(name, where) \
+    void check_whole_##name(const struct name *in, const struct field_errors *known, \
+                            struct field_errors *more);
+#include "wholes.def"
+#undef WHOLE
+
+/* What the fields say of each other, in the same answer. */
+static void check_whole(const struct route *route, const void *in, struct field_errors *errors)
+{
+    struct field_errors more = {.arena = errors->arena};
+    if (route->purpose != CREATE) return;
+#define WHOLE(name, where) \
+    if (route->takes == &name##_type) check_whole_##name(in, errors, &more);
+#include "wholes.def"
+#undef WHOLE
+    for (const struct field_error *error = more.first; error != NULL; error = error->next) {
+        if (!field_errors_have(errors, error->field))
+            field_errors_add(errors, error->field, error->reason);
+    }
+}
+
 static enum err take_body(const struct http_request *rq, const struct gate_view *view,
                           struct call *call, struct reply *reply)
 {
@@ -436,6 +457,7 @@ static enum err take_body(const struct http_request *rq, const struct gate_view 
                            arena_print(view->arena, "The body is not valid JSON: byte %zu", offset),
                            call->request_id);
     } else if (e != OK) {
+        if (e == ERR_INVALID) check_whole(route, record, &errors);
         reply_error(reply, e, &errors, call->request_id);
     }
     call->body = record;
@@ -489,7 +511,9 @@ enum err gate_check(struct gate *gate, const struct http_request *rq, const stru
     if (e == OK) e = check_user(gate, result);
     if (e != OK) return e;
     if (rq->idempotency_key.bytes > 255) { /* an empty one is as good as none */
-        return bad_query(TEXT("Idempotency-Key"), TEXT("must have at most 255 bytes"), call, reply);
+        return reply_error_saying(reply, ERR_BAD_REQUEST,
+                                  TEXT("The Idempotency-Key must have at most 255 bytes"),
+                                  call->request_id);
     }
     if (rq->query.bytes > 0 || route->gives == GIVES_LIST) e = take_query(view, call, reply);
     if (e == OK) e = take_body(rq, view, call, reply);

@@ -180,6 +180,13 @@ def test_idempotency_key(admin, unique):
     assert other.post(DOMAINS, body, headers=key).data["id"] != first.data["id"]
 
 
+def test_an_idempotency_key_has_an_end(admin, unique):
+    """A key of more than 255 bytes is refused by its name, not called a query parameter."""
+    refusal = admin.post("/api/v1/domains", new_domain(unique), headers={"Idempotency-Key": "k" * 256}, expect=400)
+    assert refusal.code == 400000 and "Idempotency-Key" in refusal.body["message"]
+    admin.post("/api/v1/domains", new_domain(unique), headers={"Idempotency-Key": "k" * 255})
+
+
 def test_idempotency_key_in_parallel(admin, unique):
     """Eight equal requests at once make one thing: each answer is the first one's, or 409 while that is in flight."""
     body, key = new_domain(unique), {"Idempotency-Key": unique("idem")}

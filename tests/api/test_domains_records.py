@@ -62,6 +62,46 @@ def test_good_names(user, zone, name):
     assert record(user, zone, name, value="5.6.7.8")["name"].lower() == name.lower()
 
 
+def test_every_bad_field_is_named_at_once(user, zone):
+    """One 422 names every bad field, also those that are judged by another one: a value by its type, credentials by
+    their provider, a source's address by its family. Each field is named once."""
+    def refused(path, body):
+        errors = user.post(path, body, expect=422).data["errors"]
+        assert len(errors) == len({e["field"] for e in errors}), errors
+        return {e["field"] for e in errors}
+    records = f"{DOMAINS}/{zone['id']}/records"
+    assert refused(records, {"name": "a b", "type": "A", "value": "nonsense", "ttl": 0}) == {"name", "value", "ttl"}
+    assert refused(records, {"type": "MX", "value": "5.6.7.8", "priority": 70000, "odd": 1}) == {"name", "value", "priority", "odd"}
+    assert refused(records, {}) == {"name", "type", "value"}
+    assert refused(records, {"name": "a", "type": "PTR", "value": "5.6.7.8"}) == {"type"}
+    assert refused(records, {"name": "a", "type": "A", "dynamic": "yes"}) == {"dynamic"}
+    assert refused(records, {"name": "a b", "type": "A", "dynamic": True}) == {"name"}
+    assert refused(DOMAINS, {"name": "a b", "provider": "rfc2136", "credentials": {"secret": 5, "odd": "x"}}) == \
+        {"name", "credentials.server", "credentials.secret", "credentials.odd"}
+    assert refused(DOMAINS, {"name": "a b", "provider": "nobody", "credentials": {}}) == {"name", "provider"}
+    assert refused(DOMAINS, {"name": "a b", "provider": "callback", "credentials": "x"}) == {"name", "credentials"}
+    assert refused(SOURCES, {"name": "", "kind": "http", "family": "ipv4", "interval": 1, "value": "::1"}) == \
+        {"name", "interval", "urls", "value"}
+    assert refused(SOURCES, {"name": "", "kind": "fixed", "family": "ipv4", "value": "::1"}) == {"name", "value"}
+
+
+def test_names_with_their_zone(user, zone):
+    """A name counts with its zone: 253 letters fit and 254 do not; one that has the zone's name at its end already is
+    refused with the right one, for www.example.com.example.com is what nobody means."""
+    tail = zone["name"]
+    room = 253 - len(tail) - 1
+    fits = ".".join(["a" * 49] * (room // 50) + ["b" * (room % 50)]) if room % 50 else ".".join(["a" * 49] * (room // 50 - 1) + ["a" * 50])
+    assert len(f"{fits}.{tail}") == 253
+    assert record(user, zone, fits, value="5.6.7.8")["name"] == fits
+    records = f"{DOMAINS}/{zone['id']}/records"
+    for name in (fits + "b", f"www.{tail}", tail, f"*.{tail.upper()}"):
+        assert user.post(records, {"name": name, "type": "A", "value": "5.6.7.8"}, expect=422).fields == {"name"}, name
+    r = record(user, zone, "www", value="5.6.7.8")
+    refusal = user.patch(f"/api/v1/records/{r['id']}", {"name": f"www.{tail}"}, expect=422)
+    assert f"www, not www.{tail}" in refusal.text, refusal
+    assert user.post(records, {"name": "self", "type": "CNAME", "value": f"Self.{tail}."}, expect=422).fields == {"value"}
+
+
 def test_cname_stands_alone(user, zone):
     """A CNAME beside another record of its name, either way round, is refused: DNS forbids it."""
     record(user, zone, "a", value="5.6.7.8")
@@ -144,6 +184,14 @@ def test_delete_takes_the_records_along(user, unique):
     user.get(f"/api/v1/records/{r['id']}", expect=404)
 
 
+@pytest.mark.parametrize("query", ["at_provider=yes", "at_provider=True", "at_provider=1", "at_provider=", "at_provider"])
+def test_a_misspelt_at_provider_deletes_nothing(user, zone, query):
+    """at_provider is true or false; another word is refused, and the domain stays as it was."""
+    refusal = user.delete(f"{DOMAINS}/{zone['id']}?{query}", expect=400)
+    assert refusal.code == 400002 and [e["field"] for e in refusal.data["errors"]] == ["at_provider"]
+    user.get(f"{DOMAINS}/{zone['id']}")
+
+
 # ---- sources
 @pytest.mark.parametrize("body", [
     {"kind": "fixed", "family": "ipv4", "value": "5.6.7.8"}, {"kind": "fixed", "family": "ipv6", "value": "2a00:1450::1"},
@@ -164,6 +212,8 @@ def test_good_sources(user, body):
     ({"kind": "fixed"}, "value"), ({"kind": "fixed", "value": "2a00::1"}, "value"), ({"kind": "fixed", "value": "x"}, "value"),
     ({"kind": "http"}, "urls"), ({"kind": "http", "urls": []}, "urls"), ({"kind": "http", "urls": ["ftp://a.example.com/"]}, "urls"),
     ({"kind": "http", "urls": ["file:///etc/passwd"]}, "urls"), ({"kind": "http", "urls": ["gopher://a.example.com/"]}, "urls"),
+    ({"kind": "http", "urls": ["https://"]}, "urls"), ({"kind": "http", "urls": ["http:///ip"]}, "urls"), ({"kind": "http", "urls": ["https://:443/"]}, "urls"),
+    ({"kind": "http", "urls": ["https://a.example.com/", "https://b.example.com/", "https://a.example.com/"]}, "urls"),
     ({"kind": "http", "urls": "https://a.example.com/"}, "urls"), ({"kind": "interface"}, "interface"),
     ({"kind": "interface", "interface": "../../x"}, "interface"), ({"kind": "interface", "interface": "a" * 16}, "interface"),
     ({"kind": "pushed", "family": "ipv5"}, "family"), ({"kind": "pushed", "interval": 1}, "interval"), ({"kind": "pushed", "interval": 999999}, "interval")])

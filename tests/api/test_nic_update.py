@@ -57,6 +57,26 @@ def test_host_words(home, host, word):
     assert home.nic(host.format(zone=home.zone["name"]), "5.6.7.8", home.key).split()[0] == word
 
 
+def test_a_wildcard_is_a_name(home):
+    """A dynamic wildcard is pushed by its own name, plain or percent-encoded; a name below it is not that name."""
+    r = record(home, home.zone, "*.lab", dynamic=True)
+    zone = home.zone["name"]
+    assert home.nic(f"*.lab.{zone}", "5.6.7.8", home.key) == "good 5.6.7.8"
+    assert get_record(home, r)["value"] == "5.6.7.8"
+    assert [home.nic(h.format(zone), "5.6.7.8", home.key) for h in ("box.lab.{}", "*", "*.", "a.*.{}", "**.{}")] == \
+        ["nohost", "notfqdn", "notfqdn", "notfqdn", "notfqdn"]
+
+
+def test_only_what_was_taken_is_called_good(home):
+    """A pair pushed to a name with an A record alone is answered with the IPv4 address alone."""
+    record(home, home.zone, "four", dynamic=True)
+    host = f"four.{home.zone['name']}"
+    assert home.nic(host, "5.6.7.8,2a00:1450::8", home.key) == "good 5.6.7.8"
+    assert home.nic(host, "5.6.7.8,2a00:1450::9", home.key) == "nochg 5.6.7.8"
+    assert home.nic(host, "2a00:1450::9", home.key) == "nohost"
+    assert home.nic(home.host, "5.6.7.8,2a00:1450::8", home.key) == "good 5.6.7.8,2a00:1450::8"
+
+
 def test_static_records_are_not_touched(home):
     """Only dynamic records follow a push: a static one with that name keeps its value."""
     r = record(home, home.zone, "fixed", value="5.6.7.1")

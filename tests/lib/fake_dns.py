@@ -1,7 +1,7 @@
 """A DNS server that takes updates with TSIG and refuses them as told: what Knot cannot be brought to do.
 
 mode: "ok", "BADTIME", "BADSIG", "BADKEY", "REFUSED", "SERVFAIL", "NOTZONE", "silent", "unsigned" (an answer
-without TSIG), "forged" (an answer signed with another key). clock_offset_s is how far this server's clock is ahead.
+without TSIG), "trouble" (SERVFAIL without TSIG), "forged" (an answer signed with another key). clock_offset_s is how far this server's clock is ahead.
 """
 import base64
 import socket
@@ -79,7 +79,9 @@ class FakeDns:
             r.set_rcode(dns.rcode.from_text(self.mode))
         elif self.mode == "ok":
             self.taken.append((q, at))
-        if self.mode == "unsigned":
+        if self.mode == "trouble":
+            r.set_rcode(dns.rcode.SERVFAIL)
+        if self.mode in ("unsigned", "trouble"):
             return r.to_wire()
         return signed(r, self.other if self.mode == "forged" else self.key, self.now(), request_mac=tsig.mac)
 

@@ -6,6 +6,7 @@ import pytest
 from lib.ddns import domain, get_record, record, source, synced
 from lib.knot import Knot
 from lib.netns import ip
+from lib.wait import wait_until
 
 
 @pytest.fixture
@@ -73,6 +74,10 @@ def test_an_interface_that_comes_later(house, netns):
     api, knot, zone = house
     r = record(api, zone, dynamic=True, source_id=source(api, "interface", interface="ppp9")["id"])
     assert get_record(api, r)["sync_status"] == "paused"
+    reason = api.all("/api/v1/ddns/sources")[-1]["last_error"]
+    assert "ppp9 has no usable IPv4 address" in reason and "; usable ones are on" not in reason, reason
+    ip("addr", "add", "5.6.7.9/24", "dev", "wan0")
+    wait_until(lambda: api.all("/api/v1/ddns/sources")[-1]["last_error"].endswith("; usable ones are on wan0"), 10, "a hint at the right interface")
     netns.interface("ppp9")
     ip("addr", "add", "5.6.7.8/24", "dev", "ppp9")
     knot.wait_values("home.example.test", "A", "5.6.7.8")

@@ -178,6 +178,7 @@ def test_import(api, knot, zone):
     assert len({(r["name"], r["type"], r["value"]) for r in records}) == len(records)
     m = next(r for r in records if r["type"] == "MX")
     assert (m["priority"], m["ttl"], m["value"].rstrip(".")) == (5, 300, "mail.example.com")
+    assert [(h["value"], h["reason"], h["result"]) for h in history(api, m)] == [(m["value"], "imported", "unchanged")]
     assert knot.serial() == serial
 
 
@@ -205,6 +206,32 @@ def test_drift(api, knot, on_drift):
     else:
         wait_record(api, r, sync_status="drifted")
         assert knot.values(HOME, "A") == ["9.9.9.9"]
+
+
+@pytest.mark.settings({"ddns.drift_interval": 1})
+def test_drift_of_ttl_and_priority(api, knot):
+    """A value that stands there with another TTL or priority is a difference too, shown and healed like any."""
+    zone = domain(api, credentials=knot.credentials, on_drift="report")
+    a, mx = record(api, zone, value="5.6.7.8", ttl=600), record(api, zone, "m", "MX", "mail.example.com", priority=10)
+    synced(api, a), synced(api, mx)
+    knot.update(("replace", "home", 60, "A", "5.6.7.8"), ("replace", "m", 600, "MX", "20 mail.example.com."))
+    assert "TTL 60;" in wait_record(api, a, sync_status="drifted")["last_error"]
+    assert "20 mail.example.com" in wait_record(api, mx, sync_status="drifted")["last_error"]
+    knot.update(("replace", "home", 600, "A", "5.6.7.8"), ("replace", "m", 600, "MX", "10 mail.example.com."))
+    wait_record(api, a, sync_status="synced", last_error=None), wait_record(api, mx, sync_status="synced", last_error=None)
+
+
+@pytest.mark.settings({"ddns.drift_interval": 1})
+def test_two_ttls_of_one_name_are_no_drift(api, knot):
+    """DNS keeps one TTL for a name and type: two records with different ones do not correct each other for ever."""
+    zone = domain(api, credentials=knot.credentials)
+    pair = [record(api, zone, value="5.6.7.8", ttl=60), record(api, zone, value="5.6.7.9", ttl=600)]
+    for r in pair:
+        synced(api, r)
+    checks = lambda: sum(t["attempts"] for t in api.all("/api/v1/tasks") if t["kind"] == "dns_check")
+    seen, serial = checks(), knot.serial()
+    wait_until(lambda: checks() >= seen + 4, 15, "four more checks")
+    assert knot.serial() == serial and not any(h["reason"] == "drift" for r in pair for h in history(api, r))
 
 
 @pytest.mark.settings({"ddns.cooldown": 3})
@@ -286,6 +313,17 @@ def test_answers_are_classed(api, mode, status):
             f.mode = "ok"
             synced(api, r, timeout=30)
             assert f.taken
+
+
+def test_a_server_in_trouble_is_not_blamed_on_the_key(api):
+    """SERVFAIL comes without a signature from a server that has lost the zone: the reason sends people to its log, not
+    to their key; it is tried again."""
+    with FakeDns("trouble") as f:
+        r = at_fake(api, f)
+        error = wait_until(lambda: get_record(api, r)["last_error"], 30, "a reason")
+        assert "answered SERVFAIL" in error and "its log says why" in error and "signed" not in error
+        f.mode = "ok"
+        synced(api, r, timeout=30)
 
 
 # ---- power cuts

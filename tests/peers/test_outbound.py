@@ -28,6 +28,21 @@ def test_majority(api, echo):
     api.post("/api/v1/ddns/sync")
     got = wait_until(lambda: (x := look(api, s))["last_error"] and x, 15, "a reason")
     assert got["address"] == "5.6.7.8"
+    for x, said in zip(e, ("5.6.7.1", "5.6.7.2", "9.9.9.9")):
+        assert f"{x.url.split('//')[1].split('/')[0]} says {said}" in got["last_error"], got
+
+
+def test_a_broken_service_is_named(api, echo):
+    """The reason says which of several services gave no address, without the path of its URL, which may hold a token."""
+    e = [echo("5.6.7.8"), echo("5.6.7.8<br>")]
+    e[0].fail(status(500))
+    s = source(api, "http", urls=[e[0].url.rstrip("/") + "/secret-token"])
+    assert settled(api, s)["address"] is None
+    error = look(api, s)["last_error"]
+    assert e[0].url.split("//")[1].split("/")[0] + " answered with status 500" in error and "secret-token" not in error
+    api.patch(f"/api/v1/ddns/sources/{s['id']}", {"urls": [e[1].url]})
+    wait_until(lambda: f"{e[1].url.split('//')[1].split('/')[0]} did not answer with an IPv4 address" in look(api, s)["last_error"],
+               15, "the other service's reason")
 
 
 @pytest.mark.parametrize("answer", ["192.168.1.1", "10.0.0.1", "127.0.0.1", "100.64.0.1", "169.254.1.1", "0.0.0.0", "224.0.0.1", "255.255.255.255",
