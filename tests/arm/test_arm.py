@@ -116,6 +116,11 @@ def test_the_map_is_what_the_cpu_can_have(nas):
         raise
     assert 64 * MIB <= store_max(nas) < 1024 * MIB
     nas.admin()
+    nas.settings["auth.argon2_memory_kib"] = 1048576  # a GiB again: the caller hears 503, the log says why
+    nas.restart()
+    nas.client().post("/api/v1/auth/register", {"username": "ann", "email": "ann@example.test", "password": PASSWORD}, expect=503)
+    assert "auth.argon2_memory_kib" in nas.log()
+    nas.login("root-admin")  # her hash asks for less
 
 
 def test_a_store_of_the_other_width_is_refused(tmp_path):
