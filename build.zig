@@ -14,7 +14,8 @@ const sources = ".cache/src";
 const default_target: std.Target.Query = .{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = .musl, .cpu_model = .baseline };
 
 /// What `dist` builds. armv7 asks for no more than VFPv3 with 16 registers: older NAS chips have no NEON.
-const dist_targets = [_]struct { name: []const u8, triple: []const u8, cpu: []const u8 }{
+const DistTarget = struct { name: []const u8, triple: []const u8, cpu: []const u8 };
+const dist_targets = [_]DistTarget{
     .{ .name = "x86_64", .triple = "x86_64-linux-musl", .cpu = "baseline" },
     .{ .name = "aarch64", .triple = "aarch64-linux-musl", .cpu = "baseline" },
     .{ .name = "armv7", .triple = "arm-linux-musleabihf", .cpu = "baseline-neon-d32-vfp3-vfp3sp+vfp3d16" },
@@ -36,7 +37,7 @@ const library_flags = [_][]const u8{ "-std=gnu11", "-w", "-fno-strict-aliasing",
 const Project = struct {
     b: *Build,
     version: []const u8,
-    lmdb_robust: bool,
+    lmdb_robust: bool = true,
     /// Our own program files, src/main.c among them.
     own: []const []const u8,
 };
@@ -63,8 +64,6 @@ pub fn build(b: *Build) void {
         .b = b,
         .version = b.option([]const u8, "version", "version to report (default: the VERSION file)") orelse
             std.mem.trim(u8, @embedFile("VERSION"), " \r\n"),
-        // qemu-user has no robust futex list: musl then answers ENOSYS and mdb_env_open() fails.
-        .lmdb_robust = b.option(bool, "lmdb_robust", "robust locks in LMDB (off only for runs under qemu-user)") orelse true,
         .own = list(b, "", @embedFile("src/SOURCES.txt")),
     };
     const here = platform(project, target);
@@ -80,6 +79,7 @@ pub fn build(b: *Build) void {
     addSim(b, simulator);
     addBench(here, mode);
     addDist(project, mode);
+    addArm(project, mode);
     addSystemCompiler(b, "asan", "build with gcc or clang and sanitizers, and run the unit tests");
     addSystemCompiler(b, "fuzz", "build the fuzz targets with clang and run each for a while (-- TARGET SECONDS)");
 }
@@ -150,17 +150,37 @@ fn addDist(project: Project, mode: Mode) void {
     sums.addArgs(&.{ b.getInstallPath(.prefix, "dist"), project.version });
     sums.has_side_effects = true;
     for (dist_targets) |wanted| {
-        const query = std.Target.Query.parse(.{ .arch_os_abi = wanted.triple, .cpu_features = wanted.cpu }) catch
-            @panic("bad target in dist_targets");
-        const there = platform(project, b.resolveTargetQuery(query));
-        const homeport = program(there, "homeport", .{ .optimize = mode.optimize, .strip = true }, project.own);
-        const install = b.addInstallArtifact(homeport, .{
-            .dest_dir = .{ .override = .{ .custom = "dist" } },
-            .dest_sub_path = b.fmt("homeport-{s}-linux-{s}", .{ project.version, wanted.name }),
-        });
-        sums.step.dependOn(&install.step);
+        const name = b.fmt("homeport-{s}-linux-{s}", .{ project.version, wanted.name });
+        sums.step.dependOn(distProgram(project, mode, wanted, "dist", name));
     }
     b.step("dist", "build the binaries to give out, with SHA256SUMS, into zig-out/dist").dependOn(&sums.step);
+}
+
+/// What tests/arm runs: the binaries of `dist` that are not for x86_64, and each once more with plain locks in LMDB.
+/// For qemu-user knows no robust futexes: musl then answers ENOSYS, and mdb_env_open() fails.
+fn addArm(project: Project, mode: Mode) void {
+    const b = project.b;
+    const step = b.step("arm", "build the ARM binaries, also so that qemu-user can run them, into zig-out/arm");
+    var plain = project;
+    plain.lmdb_robust = false;
+    for (dist_targets) |wanted| {
+        if (std.mem.eql(u8, wanted.name, "x86_64")) continue;
+        step.dependOn(distProgram(project, mode, wanted, "arm", wanted.name));
+        step.dependOn(distProgram(plain, mode, wanted, "arm", b.fmt("{s}-qemu", .{wanted.name})));
+    }
+}
+
+fn distProgram(project: Project, mode: Mode, wanted: DistTarget, folder: []const u8, name: []const u8) *Build.Step {
+    const b = project.b;
+    const query = std.Target.Query.parse(.{ .arch_os_abi = wanted.triple, .cpu_features = wanted.cpu }) catch
+        @panic("bad target in dist_targets");
+    const there = platform(project, b.resolveTargetQuery(query));
+    const homeport = program(there, "homeport", .{ .optimize = mode.optimize, .strip = true }, project.own);
+    const install = b.addInstallArtifact(homeport, .{
+        .dest_dir = .{ .override = .{ .custom = folder } },
+        .dest_sub_path = name,
+    });
+    return &install.step;
 }
 
 fn addSystemCompiler(b: *Build, name: []const u8, description: []const u8) void {

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/log.h"
+
 enum {
     /* A stored hash names what it costs. Ours never name more; an imported one that does must not bring the
      * machine down. */
@@ -302,6 +304,10 @@ static void job_done(uv_work_t *work, int status)
     hasher->running_count--;
     if (!hasher->is_closing) {
         if (status != 0) job->result = (struct hash_result){.failed = true};
+        if (job->result.failed) {
+            log_line(LOG_ERROR, "not enough memory to hash a password (auth.argon2_memory_kib)",
+                     LOG_END);
+        }
         jobs_advance(hasher); /* first, so that the pool has work while `done` runs */
         job->done(job->context, job->ref, &job->result);
     }

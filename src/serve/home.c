@@ -196,10 +196,7 @@ bool home_open(struct home *home)
                     (unsigned)geteuid(), (unsigned)getegid(), strerror(errno));
     }
     if (!read_key(home)) return false;
-    uint64_t map_mib = home->config.store_map_mib;
-    if (sizeof(void *) == 4 && map_mib > 1024)
-        map_mib = 1024; /* what fits beside everything else */
-    if (store_open_lmdb(folder, map_mib << 20, &home->store, &why) != OK) {
+    if (store_open_lmdb(folder, home->config.store_map_mib << 20, &home->store, &why) != OK) {
         return fail(home, "the store in %s cannot be opened: %s", folder, why);
     }
     return check_belonging(home);

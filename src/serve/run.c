@@ -306,6 +306,16 @@ static void finish(struct serve *serve)
     free(serve->pending);
 }
 
+/* A 32-bit process cannot map what store.map_mib may ask for. */
+static void tell_of_smaller_map(const struct home *home)
+{
+    uint64_t used, most, wanted = home->config.store_map_mib << 20;
+    store_lmdb_usage(home->store, &used, &most);
+    if (most >= wanted) return;
+    log_line(LOG_INFO, "the store can grow to less than store.map_mib in a 32-bit process",
+             LOG_NUMBER("mib", most >> 20), LOG_NUMBER("wanted_mib", wanted >> 20), LOG_END);
+}
+
 int serve_run(struct home *home)
 {
     enum log_level level = LOG_INFO;
@@ -321,6 +331,7 @@ int serve_run(struct home *home)
         log_line(LOG_DEBUG, "variables that Kubernetes made are ignored",
                  LOG_STRING("variables", home->config.ignored), LOG_END);
     }
+    tell_of_smaller_map(home);
     arena_init(&serve->arena, REQUEST_BYTES_MAX);
     json_init(&serve->reply.body, ANSWER_BYTES_MAX);
     if (!start(serve)) {

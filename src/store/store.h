@@ -53,7 +53,8 @@ struct store_cursor { /* the same */
     struct store_txn *txn;
 };
 
-/* Opens or makes the store in a folder that exists. map_bytes is the most it may grow to.
+/* Opens or makes the store in a folder that exists. map_bytes is the most it may grow to; in a 32-bit process
+ * that is 1 GiB at most, and less where the address space has no room for it (store_lmdb_usage() tells).
  * ERR_STORE when the folder cannot be used; *why then says so for a person (static text or strerror). */
 enum err store_open_lmdb(const char *folder, uint64_t map_bytes, struct store **store,
                          const char **why);

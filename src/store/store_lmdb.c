@@ -8,9 +8,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <lmdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "store/store.h"
+
+enum {
+    IS_NARROW = sizeof(void *) == 4, /* 32-bit */
+    NARROW_MAP_BYTES_MAX = 1 << 30,
+    NARROW_MAP_BYTES_MIN = 64 << 20,
+};
 
 struct lmdb_txn {
     struct store_txn base;
@@ -233,12 +240,12 @@ static const struct store_ops lmdb_ops = {
     .close = lmdb_close,
 };
 
-static int open_env(struct lmdb_store *store, const char *folder, uint64_t map_bytes)
+static int open_env(struct lmdb_store *store, const char *folder, size_t map_bytes)
 {
     MDB_txn *txn;
     int code = mdb_env_create(&store->env);
     if (code != 0) return code;
-    code = mdb_env_set_mapsize(store->env, (size_t)map_bytes);
+    code = mdb_env_set_mapsize(store->env, map_bytes);
     if (code == 0) code = mdb_env_open(store->env, folder, MDB_NOTLS | MDB_NORDAHEAD, 0600);
     if (code == 0) code = mdb_txn_begin(store->env, NULL, 0, &txn);
     if (code != 0) return code;
@@ -251,18 +258,65 @@ static int open_env(struct lmdb_store *store, const char *folder, uint64_t map_b
     return mdb_txn_commit(txn);
 }
 
+/* A 32-bit process has 2 or 3 GiB of addresses. The map gets one of them at most; where that is not to be had in one
+ * piece, half of it, and so on: a house's records take a few MiB. */
+static int open_env_that_fits(struct lmdb_store *store, const char *folder, uint64_t map_bytes)
+{
+    if (IS_NARROW && map_bytes > NARROW_MAP_BYTES_MAX) map_bytes = NARROW_MAP_BYTES_MAX;
+    int code = open_env(store, folder, (size_t)map_bytes);
+    while (IS_NARROW && code == ENOMEM && map_bytes / 2 >= NARROW_MAP_BYTES_MIN) {
+        map_bytes /= 2;
+        if (store->env != NULL) mdb_env_close(store->env);
+        store->env = NULL;
+        code = open_env(store, folder, (size_t)map_bytes);
+    }
+    return code;
+}
+
+/* LMDB's file follows the width of the program's words: a page's head has 12 bytes here and 16 there. The first page
+ * says LMDB's magic number behind its head. */
+static bool is_of_other_width(const char *folder)
+{
+    enum { HEAD_NARROW = 12, HEAD_WIDE = 16 };
+    static const uint32_t magic = 0xBEEFC0DE;
+    char path[4096];
+    uint32_t words[HEAD_WIDE / 4 + 1] = {0};
+    snprintf(path, sizeof path, "%s/data.mdb", folder);
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) return false;
+    bool is_read = fread(words, sizeof words, 1, file) == 1;
+    fclose(file);
+    return is_read && words[(IS_NARROW ? HEAD_WIDE : HEAD_NARROW) / 4] == magic;
+}
+
+static const char *reason(int code, const char *folder)
+{
+    if (code == ENOMEM) {
+        return "there is not enough address space for its map; set store.map_mib lower, or raise the limit "
+               "(ulimit -v, LimitAS=)";
+    }
+    if (code == ENOSYS)
+        return "the kernel, or what emulates it (qemu-user?), has no robust futexes";
+    if (code == MDB_INVALID && is_of_other_width(folder)) {
+        return IS_NARROW
+                   ? "it was written by a 64-bit homeport, which alone can read it; this one is 32-bit"
+                   : "it was written by a 32-bit homeport (armv7), which alone can read it; this one is 64-bit";
+    }
+    return mdb_strerror(code);
+}
+
 enum err store_open_lmdb(const char *folder, uint64_t map_bytes, struct store **out,
                          const char **why)
 {
     struct lmdb_store *store = calloc(1, sizeof *store);
     if (store == NULL) return ERR_OVERLOADED;
     store->base.ops = &lmdb_ops;
-    int code = open_env(store, folder, map_bytes);
+    int code = open_env_that_fits(store, folder, map_bytes);
     if (code == 0) {
         *out = &store->base;
         return OK;
     }
-    *why = mdb_strerror(code);
+    *why = reason(code, folder);
     if (store->env != NULL) mdb_env_close(store->env);
     free(store);
     return err_of(code);

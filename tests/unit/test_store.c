@@ -228,13 +228,43 @@ static void test_all(void)
     store_close(store);
 }
 
+/* No 64-bit machine maps 16 PiB; a 32-bit one is content with what it can have. */
+static void test_map_too_large(const char *folder)
+{
+    const char *why = "";
+    uint64_t used, most;
+    enum err e = store_open_lmdb(folder, (uint64_t)1 << 54, &store, &why);
+    if (sizeof(void *) == 8) {
+        CHECK(e == ERR_STORE && strstr(why, "store.map_mib") != NULL);
+    } else if (CHECK(e == OK)) {
+        store_lmdb_usage(store, &used, &most);
+        CHECK(most >= 64 << 20 && most <= 1 << 30);
+        store_close(store);
+    }
+}
+
+/* The file of a program with words of another width is refused by name: its magic number stands elsewhere. */
+static void test_other_width(const char *folder, const char *file)
+{
+    const char *why = "", *wanted = sizeof(void *) == 8 ? "32-bit homeport (armv7)" : "64-bit homeport";
+    uint32_t page[1024] = {0};
+    page[sizeof(void *) == 8 ? 3 : 4] = 0xBEEFC0DE;
+    FILE *out = fopen(file, "wb");
+    if (!CHECK(out != NULL)) return;
+    CHECK(fwrite(page, sizeof page, 1, out) == 1);
+    fclose(out);
+    CHECK(store_open_lmdb(folder, 16 << 20, &store, &why) == ERR_STORE && strstr(why, wanted) != NULL);
+}
+
 int main(void)
 {
     const char *why = "";
     char folder[] = "/tmp/homeport-store-XXXXXX", file[64];
     if (mkdtemp(folder) == NULL) return EXIT_FAILURE;
-    if (CHECK(store_open_lmdb(folder, 16 << 20, &store, &why) == OK)) test_all();
     snprintf(file, sizeof file, "%s/data.mdb", folder);
+    if (CHECK(store_open_lmdb(folder, 16 << 20, &store, &why) == OK)) test_all();
+    test_map_too_large(folder);
+    test_other_width(folder, file);
     unlink(file);
     snprintf(file, sizeof file, "%s/lock.mdb", folder);
     unlink(file);

@@ -98,7 +98,7 @@ int main(void)
     mailbox_init(&outbox, 1 << 20);
     arena_init(&arena, 4 << 20);
     json_init(&reply.body, 4 << 20);
-    if (store_open_lmdb(folder, (size_t)4 << 30, &store, &why) != OK) {
+    if (store_open_lmdb(folder, (uint64_t)4 << 30, &store, &why) != OK) {
         printf("no store: %s\n", why);
         return EXIT_FAILURE;
     }
