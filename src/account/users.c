@@ -4,8 +4,9 @@
  *     admin        users and operators            user, operator
  *     super_admin  everybody                      all roles
  *
- * Somebody who can is always left: the last active super_admin stays what it is. A closed account is a
- * switched-off one without sessions and keys; its record, and all that points to it, stays. */
+ * Somebody who can is always left: the last active super_admin stays what it is. Switching off ends all sign-ins for
+ * good; API keys rest, for routers and scripts with them are set up again only by walking there. A closed account
+ * is a switched-off one whose keys are withdrawn, too; its record, and all that points to it, stays. */
 #include "account/account.h"
 #include "account/mfa.h"
 #include "account/session.h"
@@ -167,6 +168,8 @@ enum err user_update(struct step *s, const struct call *call, struct reply *repl
     if (has_moved) user.email_verified = false;
     user.updated_at = s->now_ms;
     user_put(s, &user);
+    /* Both ways: what was signed in before an account was switched off never comes back with it. */
+    if (user.is_active != before.is_active) session_end_all(s, user.id, 0);
     reply_one(reply, &user_type, &user);
     return OK;
 }

@@ -287,16 +287,32 @@ def test_password_guessing_with_a_stolen_token_is_limited(homeport):
 
 
 def test_switched_off_user_is_out_at_once(server, admin, unique):
-    """An administrator's switch works within one request: tokens, keys and sign-in are refused, and come back with it."""
+    """An administrator's switch works within one request, and everything says why. Sign-ins end for good; keys only rest."""
     u = server.user(unique("off"))
+    other = server.login(u.me["username"])
     me, key = u.get(ME).data, api_key(u, "read")["key"]
     admin.patch(f"/api/v1/users/{me['id']}", {"is_active": False})
-    u.get(ME, expect=401)
-    server.client(key=key).get(ME, expect=401)
-    server.client().post(LOGIN, {"account": me["username"], "password": PASSWORD}, expect=401)
+    tries = lambda: [u.get(ME, expect=401).code, other.get(ME, expect=401).code,
+                     *(server.client().post(REFRESH, {"refresh_token": c.refresh}, expect=401).code for c in (u, other))]
+    assert tries() == [401005] * 4, "switched off, not just signed out"
+    assert server.client(key=key).get(ME, expect=401).code == 401005
+    assert server.client().post(LOGIN, {"account": me["username"], "password": PASSWORD}, expect=401).code == 401005
     admin.patch(f"/api/v1/users/{me['id']}", {"is_active": True})
-    server.login(me["username"]).get(ME)
-    u.get(ME), server.client(key=key).get(ME)
+    assert tries() == [401004] * 4, "nothing that was signed in before comes back"
+    server.client(key=key).get(ME)
+    again = server.login(me["username"])
+    assert again.get("/api/v1/sessions").data["total"] == 1
+
+
+def test_switching_off_is_audited_with_every_sign_in_it_ends(homeport):
+    """The audit log says who switched the account off and which sign-ins went with it, all under one request."""
+    h = homeport()
+    admin, u = h.admin(), h.user("off")
+    h.login("off")
+    r = admin.patch(f"/api/v1/users/{u.me['id']}", {"is_active": False})
+    entries = [e for e in admin.all("/api/v1/audit") if e["request_id"] == r.headers["x-request-id"]]
+    assert sorted((e["action"], e["target"]) for e in entries) == [("remove", "session"), ("remove", "session"), ("update", "user")], entries
+    assert {e["user_id"] for e in entries} == {admin.get(ME).data["id"]} and {e["owner_id"] for e in entries} == {u.me["id"]}
 
 
 def test_roles_count_at_once_and_only_super_admin_gives_them(server, admin, unique):
