@@ -3,6 +3,7 @@
 
 #include "account/account.h"
 #include "account/checks.h"
+#include "account/verify.h"
 #include "core/actor.h"
 #include "core/listing.h"
 
@@ -49,7 +50,8 @@ enum err user_me_update(struct step *s, const struct call *call, struct reply *r
     if (has_moved || !text_equal(user.phone_number, phone_before)) e = taken_check(s, call, &user);
     if (e != OK) return e;
 
-    if (has_moved) user.email_verified = false;
+    if (has_moved) e = email_moved(s, email_before, &user);
+    if (e != OK) return e;
     user.updated_at = s->now_ms;
     user_put(s, &user);
     reply_one(reply, &user_type, &user);

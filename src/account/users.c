@@ -11,6 +11,7 @@
 #include "account/mfa.h"
 #include "account/session.h"
 #include "account/user_search.h"
+#include "account/verify.h"
 #include "core/listing.h"
 
 /* ---- reading -------------------------------------------------------------------------------------- */
@@ -165,7 +166,8 @@ enum err user_update(struct step *s, const struct call *call, struct reply *repl
     if (e != OK) return e;
     if (account_is_taken(&s->read, &user, user.id)) return ERR_TAKEN;
 
-    if (has_moved) user.email_verified = false;
+    if (has_moved) e = email_moved(s, before.email, &user);
+    if (e != OK) return e;
     user.updated_at = s->now_ms;
     user_put(s, &user);
     /* Both ways: what was signed in before an account was switched off never comes back with it. */
