@@ -164,7 +164,11 @@ enum err user_update(struct step *s, const struct call *call, struct reply *repl
     e = super_is_left(s, call, &before, &user, reply);
     if (e == OK) e = mfa_update(s, call, &before, &user, reply);
     if (e != OK) return e;
-    if (account_is_taken(&s->read, &user, user.id)) return ERR_TAKEN;
+    struct text taken = account_taken(&s->read, &user, user.id);
+    if (taken.bytes > 0) {
+        reply_error_saying(reply, ERR_TAKEN, taken, call->request_id);
+        return ERR_TAKEN;
+    }
 
     if (has_moved) e = email_moved(s, before.email, &user);
     if (e != OK) return e;

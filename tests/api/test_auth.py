@@ -2,6 +2,7 @@
 import concurrent.futures
 import hashlib
 import hmac
+import re
 import statistics
 import time
 
@@ -47,13 +48,30 @@ def test_password_may_not_be_the_name(server, unique):
     assert "password" in server.client().post("/api/v1/auth/register", body, expect=422).fields
 
 
-def test_names_are_unique_case_folded(server, user, unique):
-    """A name or mail taken in other letters is taken: 409, or 422 naming the field."""
-    me = user.get(ME).data
-    for change in ({"username": me["username"].upper()}, {"email": me["email"].upper()}):
+def test_names_are_unique_case_folded(server, admin, user, unique):
+    """A name, mail address or number taken in other letters is taken, and the answer says which of them it is."""
+    phone = "+49301" + re.sub(r"\D", "", unique("0")).rjust(6, "7")
+    me = user.patch(ME, {"phone_number": phone}).data
+    other = server.user(unique("dup"))
+    cases = [("username", me["username"].upper(), "user name"), ("email", me["email"].upper(), "mail address"), ("phone_number", phone, "phone number")]
+    for field, value, word in cases:
         name = unique("dup")
-        body = {"username": name, "email": f"{name}@example.test", "password": PASSWORD, **change}
-        server.client().post("/api/v1/auth/register", body, expect=(409, 422))
+        body = {"username": name, "email": f"{name}@example.test", "password": PASSWORD, field: value}
+        answers = [server.client().post("/api/v1/auth/register", body, expect=409)]
+        if field != "username":
+            answers += [other.patch(ME, {field: value}, expect=409), admin.patch(f"/api/v1/users/{other.me['id']}", {field: value}, expect=409)]
+        for r in answers:
+            assert r.code == 409001 and word in r.body["message"] and r.data is None, r
+
+
+def test_a_race_for_a_name_says_what_was_lost(server, unique):
+    """Eight register one name at once: one gets it, and the others hear that it is the name, also when their hash came late."""
+    name = unique("race")
+    bodies = [{"username": name, "email": f"{name}-{i}@example.test", "password": PASSWORD} for i in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda b: server.client().post("/api/v1/auth/register", b, expect=(201, 409)), bodies))
+    assert sorted(r.status for r in replies) == [201] + [409] * 7
+    assert {r.body["message"] for r in replies if r.status == 409} == {"That user name is taken"}
 
 
 def test_wrong_password_and_unknown_user_look_alike(server, user):
