@@ -151,7 +151,8 @@ static bool key_parts(struct text credential, uint64_t *id, struct text *secret)
     struct text rest = {credential.data + 3, credential.bytes - 3};
     struct text digits = text_cut(&rest, '_');
     *secret = rest;
-    return rest.bytes > 0 && text_to_u64(digits, INT64_MAX, id) && *id != 0;
+    bool is_padded = digits.bytes > 0 && digits.data[0] == '0'; /* one key has one spelling */
+    return !is_padded && rest.bytes > 0 && text_to_u64(digits, INT64_MAX, id) && *id != 0;
 }
 
 static enum err key_check(const struct auth_cache *cache, const struct reader *snapshot,
