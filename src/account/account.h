@@ -48,6 +48,9 @@ bool account_is_taken(const struct reader *reader, const struct user *like, uint
 /* Whether this is the only active super_admin. It stays what it is: somebody who can is always left. */
 enum err account_is_last_super(struct step *s, const struct user *user, bool *is_last);
 
+/* For what only somebody who is signed in may do: the refusal of an API key, ERR_FORBIDDEN. */
+enum err account_refuse_key(struct reply *reply, const struct call *call);
+
 /* Takes over the fields that a body gave, by their names, which the other type has too. */
 void account_take_given(const struct record_type *from_type, uint64_t given, const void *from,
                         const struct record_type *to_type, void *to);

@@ -111,6 +111,13 @@ bool account_is_taken(const struct reader *reader, const struct user *like, uint
     return account_taken(reader, like, self_id).bytes > 0;
 }
 
+enum err account_refuse_key(struct reply *reply, const struct call *call)
+{
+    reply_error_saying(reply, ERR_FORBIDDEN, TEXT("An API key cannot do this: sign in for it"),
+                       call->request_id);
+    return ERR_FORBIDDEN;
+}
+
 void account_take_given(const struct record_type *from_type, uint64_t given, const void *from,
                         const struct record_type *to_type, void *to)
 {

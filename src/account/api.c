@@ -49,7 +49,7 @@ enum err user_me_update(struct step *s, const struct call *call, struct reply *r
     account_take_given(&user_type, call->given, call->body, &user_type, &user);
     /* A link for a new password goes there: a key that moves it would be as good as a sign-in. */
     bool has_moved = !text_equal_fold(user.email, email_before);
-    if (has_moved && call->caller.session_id == 0) return ERR_FORBIDDEN;
+    if (has_moved && call->caller.session_id == 0) return account_refuse_key(reply, call);
     if (has_moved || !text_equal(user.phone_number, phone_before))
         e = taken_check(s, call, &user, reply);
     if (e != OK) return e;
@@ -124,7 +124,7 @@ enum err api_key_create(struct step *s, const struct call *call, struct reply *r
 {
     const struct api_key *in = call->body;
     struct field_errors errors = {.arena = s->arena};
-    if (call->caller.session_id == 0) return ERR_FORBIDDEN; /* a key makes no keys */
+    if (call->caller.session_id == 0) return account_refuse_key(reply, call);
     if (!key_is_good(s, in, &errors)) {
         reply_error(reply, ERR_INVALID, &errors, call->request_id);
         return ERR_INVALID;

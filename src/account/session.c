@@ -204,7 +204,7 @@ enum err user_refresh(struct step *s, const struct call *call, struct reply *rep
 enum err user_logout(struct step *s, const struct call *call, struct reply *reply)
 {
     const struct logout_input *in = call->body;
-    if (call->caller.session_id == 0) return ERR_FORBIDDEN; /* an API key is not signed in */
+    if (call->caller.session_id == 0) return account_refuse_key(reply, call);
 
     if (in != NULL && in->all) {
         session_end_all(s, call->caller.user_id, 0);

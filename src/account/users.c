@@ -61,10 +61,8 @@ static bool may_touch(const struct caller *caller, const struct user *user)
     return caller->role == role_super_admin || caller->role > user->role;
 }
 
-/* A key gives no roles, as it makes no keys: its scopes would not hold what the role opens. */
 static bool may_move(const struct caller *caller, uint32_t from, uint32_t to)
 {
-    if (caller->session_id == 0) return false;
     return caller->role == role_super_admin || (from < role_admin && to < role_admin);
 }
 
@@ -139,7 +137,7 @@ static enum err mfa_update(struct step *s, const struct call *call, const struct
 {
     struct field_errors errors = {.arena = s->arena};
     if (user->mfa_enabled == before->mfa_enabled) return OK;
-    if (call->caller.session_id == 0) return ERR_FORBIDDEN;
+    if (call->caller.session_id == 0) return account_refuse_key(reply, call);
     if (user->mfa_enabled) {
         field_errors_add(&errors, TEXT("mfa_enabled"), TEXT("is switched on by its owner alone"));
         reply_error(reply, ERR_INVALID, &errors, call->request_id);
@@ -157,10 +155,12 @@ enum err user_update(struct step *s, const struct call *call, struct reply *repl
 
     struct user user = before;
     account_take_given(&user_change_type, call->given, call->body, &user_type, &user);
-    if (user.role != before.role && !may_move(&call->caller, before.role, user.role))
-        return ERR_FORBIDDEN;
+    /* A key gives no roles, as it makes no keys: its scopes would not hold what the role opens. */
+    bool has_role = user.role != before.role;
+    if (has_role && call->caller.session_id == 0) return account_refuse_key(reply, call);
+    if (has_role && !may_move(&call->caller, before.role, user.role)) return ERR_FORBIDDEN;
     bool has_moved = !text_equal_fold(user.email, before.email);
-    if (has_moved && !may_move_mail(&call->caller, &before)) return ERR_FORBIDDEN;
+    if (has_moved && !may_move_mail(&call->caller, &before)) return account_refuse_key(reply, call);
     e = super_is_left(s, call, &before, &user, reply);
     if (e == OK) e = mfa_update(s, call, &before, &user, reply);
     if (e != OK) return e;

@@ -402,6 +402,28 @@ def test_scopes(server, user, unique):
     assert "scopes" in user.post("/api/v1/api-keys", {"name": "x", "scopes": []}, expect=422).fields
 
 
+def test_what_a_key_cannot_do_says_so(admin, server, unique):
+    """What only a signed-in person may do, a key of the highest role with all scopes may not; the answer speaks of the key, not the role."""
+    key, other = server.client(key=api_key(admin, "read", "write")["key"]), server.user(unique("other"))
+    there = f"/api/v1/users/{other.me['id']}"
+    refused = [key.post("/api/v1/api-keys", {"name": "x", "scopes": ["read"]}, expect=403), key.post("/api/v1/auth/logout", expect=403),
+               key.post("/api/v1/auth/password/change", {"old_password": PASSWORD, "new_password": PASSWORD + "!"}, expect=403),
+               key.post("/api/v1/auth/mfa/enroll", expect=403), key.post("/api/v1/token-keys/rotate", expect=403),
+               key.patch(ME, {"email": "evil@example.test"}, expect=403), key.patch(there, {"role": "operator"}, expect=403)]
+    for r in refused:
+        assert r.code == 403000 and "API key" in r.body["message"], r
+    assert "role" in other.get("/api/v1/users", expect=403).body["message"]
+    assert key.patch(there, {"email": f"{unique('moved')}@example.test"}).data["role"] == "user", "of lower roles a key may move the address"
+
+
+def test_a_key_has_one_spelling(server, user):
+    """Zeros before its number make another text of it, and that is no key."""
+    key = api_key(user, "read")["key"]
+    for wrong in (key.replace("hp_", "hp_0"), key.replace("hp_", "hp_+"), key.replace("hp_", "hp_ ")):
+        assert server.client(key=wrong).get(ME, expect=401).code == 401007
+        assert server.client(headers={"X-API-Key": wrong}).get(ME, expect=401).code == 401007
+
+
 def test_a_key_makes_no_stronger_key(server, user):
     """A key cannot pass on more than it has: making a key with it is refused, or gives no scope that it lacks."""
     c = server.client(key=api_key(user, "accounts:write")["key"])

@@ -208,6 +208,7 @@ const sentences = [
   [/^The setup token is wrong or has expired; .*/, "安装令牌错误或已过期；请重启 homeport 获取新令牌"],
   [/^Registration is closed here$/, "此处不开放注册"],
   [/^Too many requests; .*/, "请求过多，请稍后再试"],
+  [/^An API key cannot do this: .*/, "API 密钥无权执行此操作，请登录后进行"],
   [/^This account is switched off$/, "此账号已停用"],
   [/^The second factor's code is wrong .*/, "两步验证码错误或已使用"],
   [/^This address is banned .*/, "登录失败次数过多，此地址已被暂时封禁；管理员可解除"],
