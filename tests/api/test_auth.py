@@ -402,6 +402,21 @@ def test_scopes(server, user, unique):
     assert "scopes" in user.post("/api/v1/api-keys", {"name": "x", "scopes": []}, expect=422).fields
 
 
+@pytest.mark.parametrize("breaks", ["a\nb", "a\tb", "\n", "a\r\nb", "a\u0085b"])
+def test_names_for_people_are_one_line(admin, server, user, breaks):
+    """What is shown in lists and logs line by line holds no line break and no tab; 422 names the field."""
+    ddns = "/api/v1/ddns/sources"
+    replies = [("nickname", user.patch(ME, {"nickname": breaks}, expect=422)), ("nickname", user.put("/api/v1/user/profile", {"nickname": breaks}, expect=422)),
+               ("nickname", admin.patch(f"/api/v1/users/{user.me['id']}", {"nickname": breaks}, expect=422)),
+               ("nickname", server.client().post(LOGIN, {"device_id": "one-line-device", "nickname": breaks}, expect=422)),
+               ("name", user.post("/api/v1/api-keys", {"name": breaks, "scopes": ["read"]}, expect=422)),
+               ("reason", admin.post("/api/v1/bans", {"ip": "192.0.2.1", "reason": breaks}, expect=422)),
+               ("name", user.post(ddns, {"name": breaks, "kind": "pushed", "family": "ipv4"}, expect=422))]
+    for field, r in replies:
+        assert r.fields == {field}, r
+    assert user.patch(ME, {"nickname": "Zoë \U0001f3e0 \u202b\u05d0"}).data["nickname"] == "Zoë \U0001f3e0 \u202b\u05d0"
+
+
 def test_what_a_key_cannot_do_says_so(admin, server, unique):
     """What only a signed-in person may do, a key of the highest role with all scopes may not; the answer speaks of the key, not the role."""
     key, other = server.client(key=api_key(admin, "read", "write")["key"]), server.user(unique("other"))

@@ -221,6 +221,7 @@ const sentences = [
   [/^This address is confirmed already$/, "此邮箱已确认"],
   [/^The second factor is on already$/, "两步验证已启用"],
   [/^is wrong(, was| or was) used before.*/, "错误、已使用或已过期"],
+  [/^must be one line without tabs$/, "只能是一行，且不含制表符"],
   [/^must be \+ and 7 to 15 digits, .*/, "须为 + 加 7 至 15 位数字，以国家代码开头"],
   [/^That (user )?name is taken$/, "该名称已被使用"],
   [/^Another account has that mail address$/, "该邮箱已被其他账号使用"],
