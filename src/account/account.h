@@ -40,11 +40,16 @@ void account_set_setup_token(struct account *self, struct text token, uint64_t e
 /* Judges a try. Five wrong ones kill the token. */
 bool account_try_setup_token(struct account *self, struct text token, uint64_t now_ms);
 
-/* A user with this name, mail address or phone number, other than `self_id`, in any case of letters. */
+/* Which of user name, mail address and phone number another user than `self_id` has, in any case of letters: the
+ * sentence that goes with ERR_TAKEN, or TEXT_NONE. */
+struct text account_taken(const struct reader *reader, const struct user *like, uint64_t self_id);
 bool account_is_taken(const struct reader *reader, const struct user *like, uint64_t self_id);
 
 /* Whether this is the only active super_admin. It stays what it is: somebody who can is always left. */
 enum err account_is_last_super(struct step *s, const struct user *user, bool *is_last);
+
+/* For what only somebody who is signed in may do: the refusal of an API key, ERR_FORBIDDEN. */
+enum err account_refuse_key(struct reply *reply, const struct call *call);
 
 /* Takes over the fields that a body gave, by their names, which the other type has too. */
 void account_take_given(const struct record_type *from_type, uint64_t given, const void *from,

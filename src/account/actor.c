@@ -95,11 +95,26 @@ static bool is_someone_else(const struct reader *reader, const struct record_ind
     return record_find(reader, index, like, &found) == OK && found.id != self_id;
 }
 
+struct text account_taken(const struct reader *reader, const struct user *like, uint64_t self_id)
+{
+    if (is_someone_else(reader, &user_by_username, like, self_id))
+        return TEXT("That user name is taken");
+    if (is_someone_else(reader, &user_by_email, like, self_id))
+        return TEXT("Another account has that mail address");
+    if (is_someone_else(reader, &user_by_phone, like, self_id))
+        return TEXT("Another account has that phone number");
+    return TEXT_NONE;
+}
+
 bool account_is_taken(const struct reader *reader, const struct user *like, uint64_t self_id)
 {
-    return is_someone_else(reader, &user_by_username, like, self_id) ||
-           is_someone_else(reader, &user_by_email, like, self_id) ||
-           is_someone_else(reader, &user_by_phone, like, self_id);
+    return account_taken(reader, like, self_id).bytes > 0;
+}
+
+enum err account_refuse_key(struct reply *reply, const struct call *call)
+{
+    return reply_error_saying(reply, ERR_FORBIDDEN,
+                              TEXT("An API key cannot do this: sign in for it"), call->request_id);
 }
 
 void account_take_given(const struct record_type *from_type, uint64_t given, const void *from,

@@ -3,6 +3,7 @@
 
 #include "account/account.h"
 #include "account/checks.h"
+#include "account/verify.h"
 #include "core/actor.h"
 #include "core/listing.h"
 
@@ -21,15 +22,18 @@ enum err user_me(struct view *view, const struct call *call, struct reply *reply
 
 /* "Taken" says that somebody has an account: it is told as often as to who registers. When that is used up nothing
  * is told, taken or not. */
-static enum err taken_check(struct step *s, const struct call *call, const struct user *user)
+static enum err taken_check(struct step *s, const struct call *call, const struct user *user,
+                            struct reply *reply)
 {
     struct failures *taken = &core_account(s->core)->names_taken;
     uint64_t most = s->config->limits_register;
     bool is_limited = s->config->limits_enabled && most > 0;
     if (is_limited && failures_of_ip(taken, call->ip, HOUR_MS, s->now_ms) >= most)
         return ERR_TOO_MANY;
-    if (!account_is_taken(&s->read, user, user->id)) return OK;
+    struct text sentence = account_taken(&s->read, user, user->id);
+    if (sentence.bytes == 0) return OK;
     failures_add(taken, call->ip, HOUR_MS, s->now_ms);
+    reply_error_saying(reply, ERR_TAKEN, sentence, call->request_id);
     return ERR_TAKEN;
 }
 
@@ -45,11 +49,13 @@ enum err user_me_update(struct step *s, const struct call *call, struct reply *r
     account_take_given(&user_type, call->given, call->body, &user_type, &user);
     /* A link for a new password goes there: a key that moves it would be as good as a sign-in. */
     bool has_moved = !text_equal_fold(user.email, email_before);
-    if (has_moved && call->caller.session_id == 0) return ERR_FORBIDDEN;
-    if (has_moved || !text_equal(user.phone_number, phone_before)) e = taken_check(s, call, &user);
+    if (has_moved && call->caller.session_id == 0) return account_refuse_key(reply, call);
+    if (has_moved || !text_equal(user.phone_number, phone_before))
+        e = taken_check(s, call, &user, reply);
     if (e != OK) return e;
 
-    if (has_moved) user.email_verified = false;
+    if (has_moved) e = email_moved(s, email_before, &user);
+    if (e != OK) return e;
     user.updated_at = s->now_ms;
     user_put(s, &user);
     reply_one(reply, &user_type, &user);
@@ -118,7 +124,7 @@ enum err api_key_create(struct step *s, const struct call *call, struct reply *r
 {
     const struct api_key *in = call->body;
     struct field_errors errors = {.arena = s->arena};
-    if (call->caller.session_id == 0) return ERR_FORBIDDEN; /* a key makes no keys */
+    if (call->caller.session_id == 0) return account_refuse_key(reply, call);
     if (!key_is_good(s, in, &errors))
         return reply_error(reply, ERR_INVALID, &errors, call->request_id);
     if (!make_room(s, call->caller.user_id)) {

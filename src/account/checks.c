@@ -91,6 +91,14 @@ bool check_phone(struct text value, struct text *reason)
     return digits.data[0] != '0' && all_digits(digits);
 }
 
+/* Names are shown in lists, logs and letters, a line each. */
+bool check_line(struct text value, struct text *reason)
+{
+    *reason = TEXT("must be one line without tabs");
+    return memchr(value.data, '\n', value.bytes) == NULL &&
+           memchr(value.data, '\t', value.bytes) == NULL;
+}
+
 bool check_ban_ip(struct text value, struct text *reason)
 {
     struct ip_address ip;

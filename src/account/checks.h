@@ -8,6 +8,7 @@
 bool check_username(struct text value, struct text *reason);
 bool check_email(struct text value, struct text *reason);
 bool check_phone(struct text value, struct text *reason);
+bool check_line(struct text value, struct text *reason);
 bool check_ban_ip(struct text value, struct text *reason);
 bool check_scopes(struct text value, struct text *reason);
 bool check_hosts(struct text value, struct text *reason);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <sodium.h>
 
+#include "account/account.h"
 #include "account/totp.h"
 #include "core/log.h"
 
@@ -115,9 +116,10 @@ void mfa_forget(struct user *user)
 /* ---- handlers ------------------------------------------------------------------------------------- */
 
 /* The own account, for somebody who is signed in: a key changes nothing here. */
-static enum err own_user(struct step *s, const struct call *call, struct user *user)
+static enum err own_user(struct step *s, const struct call *call, struct user *user,
+                         struct reply *reply)
 {
-    if (call->caller.session_id == 0) return ERR_FORBIDDEN;
+    if (call->caller.session_id == 0) return account_refuse_key(reply, call);
     return user_get(&s->read, call->caller.user_id, user);
 }
 
@@ -149,7 +151,7 @@ enum err mfa_enroll(struct step *s, const struct call *call, struct reply *reply
 {
     struct user user;
     uint8_t key[TOTP_KEY_BYTES], nonce[NONCE_BYTES];
-    enum err e = own_user(s, call, &user);
+    enum err e = own_user(s, call, &user, reply);
     if (e != OK) return e;
     if (user.mfa_enabled) return refuse(call, reply, "The second factor is on already");
 
@@ -192,7 +194,7 @@ enum err mfa_confirm(struct step *s, const struct call *call, struct reply *repl
 {
     const struct totp_input *in = call->body;
     struct user user;
-    enum err e = own_user(s, call, &user);
+    enum err e = own_user(s, call, &user, reply);
     if (e != OK) return e;
     if (user.mfa_enabled) return refuse(call, reply, "The second factor is on already");
     if (user.mfa_secret.bytes == 0) {
@@ -213,7 +215,7 @@ enum err mfa_disable(struct step *s, const struct call *call, struct reply *repl
 {
     const struct totp_input *in = call->body;
     struct user user;
-    enum err e = own_user(s, call, &user);
+    enum err e = own_user(s, call, &user, reply);
     if (e != OK) return e;
     if (!user.mfa_enabled) return refuse(call, reply, "There is no second factor to switch off");
     e = code_try(s, &user, in->totp, true);

@@ -3,6 +3,7 @@
  *     user_password_change ► verify the old one ► is_match ► hash the new one ► put, end the other sessions
  *
  * The new password travels with the first question. Each turn checks again what may have changed. */
+#include "account/account.h"
 #include "account/password.h"
 #include "account/session.h"
 #include "account/sign_in.h"
@@ -13,8 +14,7 @@ enum err user_password_change(struct step *s, const struct call *call, struct re
     const struct password_change_input *in = call->body;
     struct text reason;
     struct user user;
-    if (call->caller.session_id == 0)
-        return ERR_FORBIDDEN; /* a key does not know its owner's password */
+    if (call->caller.session_id == 0) return account_refuse_key(reply, call);
     enum err e = login_may_try(s, call->ip);
     if (e == OK) e = user_get(&s->read, call->caller.user_id, &user);
     if (e != OK) return e;

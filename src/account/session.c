@@ -161,11 +161,12 @@ enum err session_refresh(struct step *s, const struct call *call, struct text to
     struct user user;
     enum err e = refresh_token_read(s, token, &claims);
     if (e != OK) return e;
-    e = session_get(&s->read, claims.session_id, &session);
-    if (e != OK) return e == ERR_NOT_FOUND ? ERR_SIGNED_OUT : e;
-    if (session.user_id != claims.user_id) return ERR_TOKEN_REVOKED;
-    e = user_get(&s->read, session.user_id, &user);
+    e = user_get(&s->read, claims.user_id, &user);
     if (e != OK) return e == ERR_NOT_FOUND ? ERR_TOKEN_REVOKED : e;
+    e = session_get(&s->read, claims.session_id, &session);
+    if (e == ERR_NOT_FOUND) return user.is_active ? ERR_SIGNED_OUT : ERR_USER_INACTIVE;
+    if (e != OK) return e;
+    if (session.user_id != claims.user_id) return ERR_TOKEN_REVOKED;
 
     s->caller.user_id =
         user.id; /* for the audit log: the token says who, though nobody is signed in */
@@ -203,7 +204,7 @@ enum err user_refresh(struct step *s, const struct call *call, struct reply *rep
 enum err user_logout(struct step *s, const struct call *call, struct reply *reply)
 {
     const struct logout_input *in = call->body;
-    if (call->caller.session_id == 0) return ERR_FORBIDDEN; /* an API key is not signed in */
+    if (call->caller.session_id == 0) return account_refuse_key(reply, call);
 
     if (in != NULL && in->all) {
         session_end_all(s, call->caller.user_id, 0);

@@ -62,8 +62,10 @@ static enum err account_ask(struct step *s, const struct call *call, struct repl
     };
     enum err e = password_refuse(call, reply, ask);
     if (e != OK) return e;
-    if (account_is_taken(&s->read, &like, 0)) return ERR_TAKEN;
-    return hash_ask(s, call, ask);
+    struct text taken = account_taken(&s->read, &like, 0);
+    if (taken.bytes == 0) return hash_ask(s, call, ask);
+    reply_error_saying(reply, ERR_TAKEN, taken, call->request_id);
+    return ERR_TAKEN;
 }
 
 enum err setup_state(struct view *view, const struct call *call, struct reply *reply)
@@ -323,6 +325,14 @@ static bool verify_again(struct step *s, const struct hash_answer *answer)
     return true;
 }
 
+static void taken_later(struct step *s, const struct hash_answer *answer, const struct route *route)
+{
+    const struct user like = {
+        .username = answer->username, .email = answer->email, .phone_number = answer->phone_number};
+    reply_later_saying(s, answer->exchange, route, ERR_TAKEN, account_taken(&s->read, &like, 0),
+                       answer->request_id);
+}
+
 enum err account_on_hash_done(struct account *self, struct step *s,
                               const struct hash_answer *answer)
 {
@@ -342,6 +352,10 @@ enum err account_on_hash_done(struct account *self, struct step *s,
     const struct route *route = route_of(answer->purpose);
     assert(route != NULL);
     enum err e = answered(self, s, answer, &tokens);
+    if (e == ERR_TAKEN) {
+        taken_later(s, answer, route);
+        return OK;
+    }
     reply_later(s, answer->exchange, route, e, &tokens_type, &tokens, answer->request_id);
     return OK;
 }

@@ -1,5 +1,6 @@
 #include "account/token_keys.h"
 
+#include "account/account.h"
 #include "core/listing.h"
 #include "core/log.h"
 #include "task/task.h"
@@ -243,7 +244,7 @@ enum err token_key_rotate(struct step *s, const struct call *call, struct reply 
     struct token_key made;
     uint64_t again_ms;
     bool revoke_old = in != NULL && in->revoke_old;
-    if (call->caller.session_id == 0) return ERR_FORBIDDEN; /* an API key moves no keys */
+    if (call->caller.session_id == 0) return account_refuse_key(reply, call);
     enum err e = token_keys_rotate(s, revoke_old, &made, &again_ms);
     if (e == ERR_CONFLICT) {
         return reply_error_saying(

@@ -4,12 +4,14 @@
  *     admin        users and operators            user, operator
  *     super_admin  everybody                      all roles
  *
- * Somebody who can is always left: the last active super_admin stays what it is. A closed account is a
- * switched-off one without sessions and keys; its record, and all that points to it, stays. */
+ * Somebody who can is always left: the last active super_admin stays what it is. Switching off ends all sign-ins for
+ * good; API keys rest, for routers and scripts with them are set up again only by walking there. A closed account
+ * is a switched-off one whose keys are withdrawn, too; its record, and all that points to it, stays. */
 #include "account/account.h"
 #include "account/mfa.h"
 #include "account/session.h"
 #include "account/user_search.h"
+#include "account/verify.h"
 #include "core/listing.h"
 
 /* ---- reading -------------------------------------------------------------------------------------- */
@@ -56,10 +58,8 @@ static bool may_touch(const struct caller *caller, const struct user *user)
     return caller->role == role_super_admin || caller->role > user->role;
 }
 
-/* A key gives no roles, as it makes no keys: its scopes would not hold what the role opens. */
 static bool may_move(const struct caller *caller, uint32_t from, uint32_t to)
 {
-    if (caller->session_id == 0) return false;
     return caller->role == role_super_admin || (from < role_admin && to < role_admin);
 }
 
@@ -132,7 +132,7 @@ static enum err mfa_update(const struct call *call, const struct user *before, s
                            struct reply *reply)
 {
     if (user->mfa_enabled == before->mfa_enabled) return OK;
-    if (call->caller.session_id == 0) return ERR_FORBIDDEN;
+    if (call->caller.session_id == 0) return account_refuse_key(reply, call);
     if (user->mfa_enabled) {
         return reply_error_field(reply, ERR_INVALID, TEXT("mfa_enabled"),
                                  TEXT("is switched on by its owner alone"), call->request_id);
@@ -149,18 +149,27 @@ enum err user_update(struct step *s, const struct call *call, struct reply *repl
 
     struct user user = before;
     account_take_given(&user_change_type, call->given, call->body, &user_type, &user);
-    if (user.role != before.role && !may_move(&call->caller, before.role, user.role))
-        return ERR_FORBIDDEN;
+    /* A key gives no roles, as it makes no keys: its scopes would not hold what the role opens. */
+    bool has_role = user.role != before.role;
+    if (has_role && call->caller.session_id == 0) return account_refuse_key(reply, call);
+    if (has_role && !may_move(&call->caller, before.role, user.role)) return ERR_FORBIDDEN;
     bool has_moved = !text_equal_fold(user.email, before.email);
-    if (has_moved && !may_move_mail(&call->caller, &before)) return ERR_FORBIDDEN;
+    if (has_moved && !may_move_mail(&call->caller, &before)) return account_refuse_key(reply, call);
     e = super_is_left(s, call, &before, &user, reply);
     if (e == OK) e = mfa_update(call, &before, &user, reply);
     if (e != OK) return e;
-    if (account_is_taken(&s->read, &user, user.id)) return ERR_TAKEN;
+    struct text taken = account_taken(&s->read, &user, user.id);
+    if (taken.bytes > 0) {
+        reply_error_saying(reply, ERR_TAKEN, taken, call->request_id);
+        return ERR_TAKEN;
+    }
 
-    if (has_moved) user.email_verified = false;
+    if (has_moved) e = email_moved(s, before.email, &user);
+    if (e != OK) return e;
     user.updated_at = s->now_ms;
     user_put(s, &user);
+    /* Both ways: what was signed in before an account was switched off never comes back with it. */
+    if (user.is_active != before.is_active) session_end_all(s, user.id, 0);
     reply_one(reply, &user_type, &user);
     return OK;
 }

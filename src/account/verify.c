@@ -7,6 +7,8 @@
 #include "core/router.h"
 #include "notify/notify.h"
 
+enum { MOVED_MINUTES = 3 * 24 * 60 }; /* a mail server may be down for a weekend */
+
 static enum err refuse_email(const struct call *call, struct reply *reply, struct text reason)
 {
     return reply_error_field(reply, ERR_INVALID, TEXT("email"), reason, call->request_id);
@@ -155,4 +157,24 @@ enum err email_verify(struct step *s, const struct call *call, struct reply *rep
     reply_one(reply, &email_verified_type,
               &(struct email_verified){.email = user.email, .email_verified = true});
     return OK;
+}
+
+/* Links for a new password go to the mail address, and a session may move it without the password. So whoever had it is
+ * told, though not where it is now: an address that was never confirmed may be a stranger's. Older links are worthless from
+ * here on (see password_reset.c). */
+enum err email_moved(struct step *s, struct text old, struct user *user)
+{
+    struct text unsent;
+    user->email_verified = false;
+    if (old.bytes == 0 || !notify_has_mail(s->config)) return OK;
+    /* Counted like links, so that moving to and fro floods no mailbox; the first of them always leaves. */
+    enum err e = code_make(s, code_purpose_moved, old, user->id, 0, &unsent);
+    if (e != OK) return e == ERR_TOO_MANY ? OK : e;
+    return letter_send(s, &(struct letter_ask){
+                              .template = letter_template_mail_moved,
+                              .channel = letter_channel_mail,
+                              .to = old,
+                              .user_id = user->id,
+                              .minutes = MOVED_MINUTES,
+                          });
 }

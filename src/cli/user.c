@@ -265,8 +265,7 @@ static enum err enable(struct step *s, void *context)
     enum err e = user_find(s, context, &user);
     if (e != OK || user.is_active) return e;
     user.is_active = true;
-    user.updated_at = s->now_ms;
-    user_put(s, &user);
+    put_signed_out(s, &user); /* as the API has it */
     return OK;
 }
 

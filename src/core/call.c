@@ -280,11 +280,11 @@ bool percent_decode(struct text t, bool is_form, struct arena *arena, struct tex
 
 struct text call_query(const struct call *call, struct text name, struct arena *arena)
 {
-    struct text rest = call->query, value;
+    struct text rest = call->query, value, key;
     while (rest.data != NULL) {
         struct text pair = text_cut(&rest, '&');
-        struct text key = text_cut(&pair, '=');
-        if (!text_equal(key, name)) continue;
+        struct text raw_key = text_cut(&pair, '=');
+        if (!percent_decode(raw_key, true, arena, &key) || !text_equal(key, name)) continue;
         return percent_decode(pair, true, arena, &value) ? value : TEXT_NONE;
     }
     return TEXT_NONE;

@@ -53,6 +53,9 @@ void reply_later(struct step *step, uint64_t exchange, const struct route *route
                  const struct record_type *type, const void *record, struct text request_id);
 /* The same for an answer of any other form: what is written into the reply between the two is sent. Not for
  * routes that honour an Idempotency-Key. */
+/* A refusal with a message of its own instead of the error's sentence. */
+void reply_later_saying(struct step *step, uint64_t exchange, const struct route *route, enum err e,
+                        struct text message, struct text request_id);
 struct reply *reply_later_begin(struct step *step, const struct route *route);
 void reply_later_end(struct step *step, uint64_t exchange, const struct route *route, struct text request_id);
 

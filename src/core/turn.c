@@ -219,6 +219,17 @@ void reply_later(struct step *step, uint64_t exchange, const struct route *route
     emit_answer(step, reply, &(struct call){.exchange = exchange, .route = route, .request_id = request_id});
 }
 
+void reply_later_saying(struct step *step, uint64_t exchange, const struct route *route, enum err e,
+                        struct text message, struct text request_id)
+{
+    struct idempotent_key key;
+    struct reply *reply = &step->core->reply;
+    idempotency_done(&step->core->waits, exchange, &key);
+    reply_start(reply, route);
+    reply_error_saying(reply, e, message, request_id);
+    emit_answer(step, reply, &(struct call){.exchange = exchange, .route = route, .request_id = request_id});
+}
+
 struct reply *reply_later_begin(struct step *step, const struct route *route)
 {
     reply_start(&step->core->reply, route);
@@ -335,12 +346,12 @@ static void run_request(struct core *core, const struct call *call)
     step.ip = call->ip;
     step.request_id = call->request_id;
     enum err e = handle(core, &step, call);
-    bool is_later = e == LATER;
+    bool is_later = e == LATER, is_refused = e != OK && !is_later && e != ERR_OVERLOADED;
     if (e == OK) emit_answer(&step, &core->reply, call);
     if (e == OK || is_later) e = step_end(core, &step);
     if (e == OK) return;
     if (is_later) idempotency_done(&core->waits, call->exchange, &key);
-    if (e == ERR_TAKEN || e == ERR_OVERLOADED) core->reply.status = 0; /* not the handler's own refusal */
+    if (!is_refused) core->reply.status = 0; /* what the handler wrote is not about this */
     refuse(core, &step, call, e);
 }
 

@@ -313,6 +313,19 @@ static enum err take_parameter(struct text name, struct text value, struct call 
     return bad_query(name, TEXT("is not a parameter of this"), call, reply);
 }
 
+/* A name or value that is no text: one that could not be shown, so it is told by what it belongs to. */
+static bool take_text(struct text raw, const struct gate_view *view, struct text *out)
+{
+    return percent_decode(raw, true, view->arena, out) && text_is_clean_utf8(*out);
+}
+
+/* Whether the name comes once more: then nobody can say which of the two is meant. */
+static bool comes_again(struct text name, struct text rest, const struct gate_view *view)
+{
+    const struct call later = {.query = rest};
+    return call_query(&later, name, view->arena).data != NULL;
+}
+
 static enum err take_query(const struct gate_view *view, struct call *call, struct reply *reply)
 {
     struct text rest = call->query;
@@ -323,12 +336,16 @@ static enum err take_query(const struct gate_view *view, struct call *call, stru
         struct text name, value, pair = text_cut(&rest, '&');
         struct text raw_name = text_cut(&pair, '=');
         if (raw_name.bytes == 0 && pair.data == NULL) continue;
-        if (!percent_decode(raw_name, true, view->arena, &name) ||
-            !percent_decode(pair, true, view->arena, &value)) {
-            return ERR_BAD_QUERY;
+        bool has_name = take_text(raw_name, view, &name);
+        if (!has_name || !take_text(pair, view, &value)) {
+            return bad_query(has_name ? name : TEXT("query"),
+                             TEXT("must be percent-encoded UTF-8 without control characters"), call,
+                             reply);
         }
         enum err e = take_parameter(name, value, call, reply);
         if (e != OK) return e;
+        if (comes_again(name, rest, view))
+            return bad_query(name, TEXT("stands twice"), call, reply);
     }
     return OK;
 }

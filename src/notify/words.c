@@ -23,6 +23,14 @@ static const struct template_words {
           "If you did not ask for it, ignore this mail and tell nobody the code."},
          {"%.*s：您的验证码", "这是您请求的验证码。",
           "如果这不是您本人的操作，请忽略此邮件，不要将验证码告诉任何人。"}},
+    [letter_template_mail_moved] =
+        {{"%.*s: your mail address was changed",
+          "The mail address of your account was changed: its mail, also links for a new password, goes to another "
+          "address from now on.",
+          "If it was not you, change your password while you can sign in, and tell whoever runs this homeport."},
+         {"%.*s：您的邮箱地址已更改",
+          "您账户的邮箱地址已被更改，今后的邮件（包括重置密码的链接）将发送到另一个地址。",
+          "如果这不是您本人的操作，请趁仍能登录时立即修改密码，并联系此 homeport 的管理者。"}},
     [letter_template_test] =
         {{"%.*s: a test letter", "This letter shows that mail can be sent with these settings.",
           "Somebody with access to this homeport has sent it; there is nothing to do."},

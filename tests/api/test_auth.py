@@ -2,6 +2,7 @@
 import concurrent.futures
 import hashlib
 import hmac
+import re
 import statistics
 import time
 
@@ -47,13 +48,30 @@ def test_password_may_not_be_the_name(server, unique):
     assert "password" in server.client().post("/api/v1/auth/register", body, expect=422).fields
 
 
-def test_names_are_unique_case_folded(server, user, unique):
-    """A name or mail taken in other letters is taken: 409, or 422 naming the field."""
-    me = user.get(ME).data
-    for change in ({"username": me["username"].upper()}, {"email": me["email"].upper()}):
+def test_names_are_unique_case_folded(server, admin, user, unique):
+    """A name, mail address or number taken in other letters is taken, and the answer says which of them it is."""
+    phone = "+49301" + re.sub(r"\D", "", unique("0")).rjust(6, "7")
+    me = user.patch(ME, {"phone_number": phone}).data
+    other = server.user(unique("dup"))
+    cases = [("username", me["username"].upper(), "user name"), ("email", me["email"].upper(), "mail address"), ("phone_number", phone, "phone number")]
+    for field, value, word in cases:
         name = unique("dup")
-        body = {"username": name, "email": f"{name}@example.test", "password": PASSWORD, **change}
-        server.client().post("/api/v1/auth/register", body, expect=(409, 422))
+        body = {"username": name, "email": f"{name}@example.test", "password": PASSWORD, field: value}
+        answers = [server.client().post("/api/v1/auth/register", body, expect=409)]
+        if field != "username":
+            answers += [other.patch(ME, {field: value}, expect=409), admin.patch(f"/api/v1/users/{other.me['id']}", {field: value}, expect=409)]
+        for r in answers:
+            assert r.code == 409001 and word in r.body["message"] and r.data is None, r
+
+
+def test_a_race_for_a_name_says_what_was_lost(server, unique):
+    """Eight register one name at once: one gets it, and the others hear that it is the name, also when their hash came late."""
+    name = unique("race")
+    bodies = [{"username": name, "email": f"{name}-{i}@example.test", "password": PASSWORD} for i in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda b: server.client().post("/api/v1/auth/register", b, expect=(201, 409)), bodies))
+    assert sorted(r.status for r in replies) == [201] + [409] * 7
+    assert {r.body["message"] for r in replies if r.status == 409} == {"That user name is taken"}
 
 
 def test_wrong_password_and_unknown_user_look_alike(server, user):
@@ -287,16 +305,32 @@ def test_password_guessing_with_a_stolen_token_is_limited(homeport):
 
 
 def test_switched_off_user_is_out_at_once(server, admin, unique):
-    """An administrator's switch works within one request: tokens, keys and sign-in are refused, and come back with it."""
+    """An administrator's switch works within one request, and everything says why. Sign-ins end for good; keys only rest."""
     u = server.user(unique("off"))
+    other = server.login(u.me["username"])
     me, key = u.get(ME).data, api_key(u, "read")["key"]
     admin.patch(f"/api/v1/users/{me['id']}", {"is_active": False})
-    u.get(ME, expect=401)
-    server.client(key=key).get(ME, expect=401)
-    server.client().post(LOGIN, {"account": me["username"], "password": PASSWORD}, expect=401)
+    tries = lambda: [u.get(ME, expect=401).code, other.get(ME, expect=401).code,
+                     *(server.client().post(REFRESH, {"refresh_token": c.refresh}, expect=401).code for c in (u, other))]
+    assert tries() == [401005] * 4, "switched off, not just signed out"
+    assert server.client(key=key).get(ME, expect=401).code == 401005
+    assert server.client().post(LOGIN, {"account": me["username"], "password": PASSWORD}, expect=401).code == 401005
     admin.patch(f"/api/v1/users/{me['id']}", {"is_active": True})
-    server.login(me["username"]).get(ME)
-    u.get(ME), server.client(key=key).get(ME)
+    assert tries() == [401004] * 4, "nothing that was signed in before comes back"
+    server.client(key=key).get(ME)
+    again = server.login(me["username"])
+    assert again.get("/api/v1/sessions").data["total"] == 1
+
+
+def test_switching_off_is_audited_with_every_sign_in_it_ends(homeport):
+    """The audit log says who switched the account off and which sign-ins went with it, all under one request."""
+    h = homeport()
+    admin, u = h.admin(), h.user("off")
+    h.login("off")
+    r = admin.patch(f"/api/v1/users/{u.me['id']}", {"is_active": False})
+    entries = [e for e in admin.all("/api/v1/audit") if e["request_id"] == r.headers["x-request-id"]]
+    assert sorted((e["action"], e["target"]) for e in entries) == [("remove", "session"), ("remove", "session"), ("update", "user")], entries
+    assert {e["user_id"] for e in entries} == {admin.get(ME).data["id"]} and {e["owner_id"] for e in entries} == {u.me["id"]}
 
 
 def test_roles_count_at_once_and_only_super_admin_gives_them(server, admin, unique):
@@ -366,6 +400,43 @@ def test_scopes(server, user, unique):
     write.get("/api/v1/users", expect=403)
     assert "scopes" in user.post("/api/v1/api-keys", {"name": "x", "scopes": ["everything"]}, expect=422).fields
     assert "scopes" in user.post("/api/v1/api-keys", {"name": "x", "scopes": []}, expect=422).fields
+
+
+@pytest.mark.parametrize("breaks", ["a\nb", "a\tb", "\n", "a\r\nb", "a\u0085b"])
+def test_names_for_people_are_one_line(admin, server, user, breaks):
+    """What is shown in lists and logs line by line holds no line break and no tab; 422 names the field."""
+    ddns = "/api/v1/ddns/sources"
+    replies = [("nickname", user.patch(ME, {"nickname": breaks}, expect=422)), ("nickname", user.put("/api/v1/user/profile", {"nickname": breaks}, expect=422)),
+               ("nickname", admin.patch(f"/api/v1/users/{user.me['id']}", {"nickname": breaks}, expect=422)),
+               ("nickname", server.client().post(LOGIN, {"device_id": "one-line-device", "nickname": breaks}, expect=422)),
+               ("name", user.post("/api/v1/api-keys", {"name": breaks, "scopes": ["read"]}, expect=422)),
+               ("reason", admin.post("/api/v1/bans", {"ip": "192.0.2.1", "reason": breaks}, expect=422)),
+               ("name", user.post(ddns, {"name": breaks, "kind": "pushed", "family": "ipv4"}, expect=422))]
+    for field, r in replies:
+        assert r.fields == {field}, r
+    assert user.patch(ME, {"nickname": "Zoë \U0001f3e0 \u202b\u05d0"}).data["nickname"] == "Zoë \U0001f3e0 \u202b\u05d0"
+
+
+def test_what_a_key_cannot_do_says_so(admin, server, unique):
+    """What only a signed-in person may do, a key of the highest role with all scopes may not; the answer speaks of the key, not the role."""
+    key, other = server.client(key=api_key(admin, "read", "write")["key"]), server.user(unique("other"))
+    there = f"/api/v1/users/{other.me['id']}"
+    refused = [key.post("/api/v1/api-keys", {"name": "x", "scopes": ["read"]}, expect=403), key.post("/api/v1/auth/logout", expect=403),
+               key.post("/api/v1/auth/password/change", {"old_password": PASSWORD, "new_password": PASSWORD + "!"}, expect=403),
+               key.post("/api/v1/auth/mfa/enroll", expect=403), key.post("/api/v1/token-keys/rotate", expect=403),
+               key.patch(ME, {"email": "evil@example.test"}, expect=403), key.patch(there, {"role": "operator"}, expect=403)]
+    for r in refused:
+        assert r.code == 403000 and "API key" in r.body["message"], r
+    assert "role" in other.get("/api/v1/users", expect=403).body["message"]
+    assert key.patch(there, {"email": f"{unique('moved')}@example.test"}).data["role"] == "user", "of lower roles a key may move the address"
+
+
+def test_a_key_has_one_spelling(server, user):
+    """Zeros before its number make another text of it, and that is no key."""
+    key = api_key(user, "read")["key"]
+    for wrong in (key.replace("hp_", "hp_0"), key.replace("hp_", "hp_+"), key.replace("hp_", "hp_ ")):
+        assert server.client(key=wrong).get(ME, expect=401).code == 401007
+        assert server.client(headers={"X-API-Key": wrong}).get(ME, expect=401).code == 401007
 
 
 def test_a_key_makes_no_stronger_key(server, user):

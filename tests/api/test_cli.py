@@ -155,10 +155,13 @@ def test_user_commands(homeport, running):
     then(lambda: (h.client().post("/api/v1/auth/login", {"account": "carol", "password": PASSWORD}, expect=401), h.login("carol", "another good password")))
     good("user", "role", "carol", "user")
     then(lambda: _is(h.login("carol", "another good password").get("/api/v1/users/me").data["role"], "user"))
+    before = []
+    then(lambda: before.append(h.login("carol", "another good password")))
     good("user", "disable", "carol")
-    then(lambda: h.client().post("/api/v1/auth/login", {"account": "carol", "password": "another good password"}, expect=401))
+    mine = lambda: h.client(token=before[0].token).get("/api/v1/users/me", expect=401).code
+    then(lambda: (h.client().post("/api/v1/auth/login", {"account": "carol", "password": "another good password"}, expect=401), _is(mine(), 401005)))
     good("user", "enable", "carol")
-    then(lambda: h.login("carol", "another good password").get("/api/v1/users/me"))
+    then(lambda: (h.login("carol", "another good password").get("/api/v1/users/me"), _is(mine(), 401004)))
 
 
 @pytest.mark.parametrize("words", [["disable", ADMIN["username"]], ["role", ADMIN["username"], "admin"]])

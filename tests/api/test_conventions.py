@@ -108,6 +108,21 @@ def test_bodies_that_are_no_object(admin, body):
     admin.post(DOMAINS, content=body, headers={"content-type": "application/json"}, expect=(400, 422))
 
 
+@pytest.mark.parametrize("query, field", [
+    ("limit=5&limit=50", "limit"), ("limit=5&%6Cimit=50", "limit"), ("role=user&role=admin", "role"), ("q=%ff", "q"), ("q=a%00b", "q"),
+    ("q=%0d%0aSet-Cookie:x", "q"), ("q=%zz", "q"), ("q=%c0%af", "q"), ("%ff=1", "query"), ("rol=user", "rol")])
+def test_a_wrong_query_names_the_parameter(admin, query, field):
+    """400 and the parameter's name for what stands twice, is no text, or is not known; nothing is guessed."""
+    r = admin.request("GET", "/api/v1/users?" + query, expect=400)
+    assert r.code == 400002 and [e["field"] for e in r.data["errors"]] == [field], r
+
+
+def test_names_of_parameters_are_decoded_once(admin, user):
+    """A percent-encoded name is the same parameter, not one that is quietly dropped."""
+    assert {u["role"] for u in admin.request("GET", "/api/v1/users?rol%65=super_admin").data["items"]} == {"super_admin"}
+    assert admin.request("GET", "/api/v1/users?rol%2565=super_admin", expect=400).code == 400002
+
+
 def test_body_too_large_is_413_before_it_is_read(server, admin):
     """A declared body over the limit is refused without waiting for it; an undeclared one as soon as it is over."""
     head = f"POST {DOMAINS} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {admin.token}\r\nContent-Type: application/json\r\n"

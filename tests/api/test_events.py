@@ -30,6 +30,23 @@ def test_resume_misses_nothing_and_repeats_nothing(server, user, unique):
         assert last not in ids and len(ids) == len(set(ids))
 
 
+def test_a_stream_ends_with_what_opened_it(server, admin, user, unique):
+    """Switched off, an account's open streams end at once and tell nothing of it; switched on again, the old token opens none, the key does."""
+    d, path = quiet_domain(user, unique("ev") + ".test"), f"/api/v1/users/{user.me['id']}"
+    key = server.client(key=user.post("/api/v1/api-keys", {"name": "k", "scopes": ["read"]}).data["key"])
+    with Events(user) as mine, Events(key) as keyed:
+        r = record(user, d, value="5.6.7.8")
+        mine.wait(r["id"]), keyed.wait(r["id"])
+        admin.patch(path, {"is_active": False})
+        wait_until(lambda: mine.ended and keyed.ended, 10, "the end of both streams")
+        assert not any('"is_active":false' in e["data"] for e in mine.events + keyed.events)
+    admin.patch(path, {"is_active": True})
+    user.get("/api/v1/events", expect=401)
+    with Events(key) as keyed:
+        again = record(server.login(user.me["username"]), d, "again", value="5.6.7.9")
+        keyed.wait(again["id"])
+
+
 def test_resume_over_a_restart(homeport):
     """Event ids hold over a crash: a client that comes back after kill -9 gets what it had not seen."""
     h = homeport()

@@ -99,6 +99,7 @@ def test_the_last_super_admin_stays(homeport):
     admin.patch(there, {"role": "super_admin", "is_active": False})
     admin.patch(path, {"role": "admin"}, expect=409)  # one that is switched off does not count
     admin.patch(there, {"is_active": True})
+    second = h.login("second")
     admin.patch(path, {"role": "admin"})
     admin.patch(there, {"nickname": "x"}, expect=403)
     second.delete(there, expect=409)

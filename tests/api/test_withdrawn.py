@@ -154,12 +154,13 @@ def test_a_change_behind_the_withdrawal_is_not_made(homes, admin, someone):
 
 
 def test_what_is_given_back_counts_at_once(homes, admin, someone):
-    """Switched on again, tokens and keys that still stand work at the very next request."""
+    """Switched on again, keys work at the very next request; sign-ins have ended for good."""
     key, path = api_key(someone, "read", "write")["key"], f"{USERS}/{someone.me['id']}"
     off, on = (request("PATCH", path, bearer(admin), {"is_active": value}) for value in (False, True))
     every = [r for who in (bearer(someone), bearer(key)) for r in read_and_turn(who)]
+    refused = [(200, 0)] + [(401, INACTIVE)] * 4
     assert Line(homes).sent(off, *every, on, *every, off, *every) == (
-        [(200, 0)] + [(401, INACTIVE)] * 4 + [(200, 0)] * 5 + [(200, 0)] + [(401, INACTIVE)] * 4)
+        refused + [(200, 0)] + [(401, SIGNED_OUT)] * 2 + [(200, 0)] * 2 + refused)
 
 
 def test_a_role_counts_at_once_in_both_directions(homes, admin, someone):

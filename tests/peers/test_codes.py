@@ -185,6 +185,68 @@ def test_a_link_is_for_the_address_it_went_to(both, cloud, sink, unique):
     user.patch(ME, {"email": "other-" + b["email"]})
     both.client().get(MAIL_VERIFY, params={"token": token}, expect=422)
     assert user.get(ME).data["email_verified"] is False
+    sink.wait_mails(2)
+
+
+def confirmed(both, sink, user):
+    sink.mails.clear()
+    user.post(MAIL_SEND)
+    both.client().get(MAIL_VERIFY, params={"token": token_in(sink.wait_mails(1)[0])})
+    sink.mails.clear()
+
+
+@pytest.mark.parametrize("by, new", [("owner", "moved"), ("owner", None), ("admin", "moved")])
+def test_the_address_before_is_told(both, cloud, sink, unique, by, new):
+    """A session alone may move the mail address, so the one before gets a letter, once, without the new one or a link; and
+    the audit log has both addresses and the letter."""
+    user, b = new_user(both, cloud, unique)
+    confirmed(both, sink, user)
+    path = ME if by == "owner" else f"/api/v1/users/{user.get(ME).data['id']}"
+    r = (user if by == "owner" else both.first).patch(path, {"email": new and f"{new}-{b['email']}"})
+    assert r.data["email_verified"] is False
+    mail = sink.wait_mails(1)[0]
+    assert mail.recipients == [b["email"]] and mail.message["subject"].endswith("your mail address was changed")
+    assert "moved-" not in mail.raw.decode() + mail.text and "http" not in mail.text
+    user.patch(ME, {"nickname": "x"})
+    entries = [e for e in both.first.get("/api/v1/audit", params={"limit": 100}).data["items"] if e["request_id"] == r.headers["x-request-id"]]
+    told = [e["after"] for e in entries if e["target"] == "letter" and e["action"] == "create"]
+    assert [(t["template"], t["recipient"]) for t in told] == [("mail_moved", b["email"])], entries
+    change = next(e for e in entries if e["target"] == "user")
+    assert change["before"]["email"] == b["email"] and change["after"].get("email") == r.data["email"], change
+    assert len(sink.mails) == 1
+
+
+def test_the_same_address_in_other_letters_is_no_move(both, cloud, sink, unique):
+    """Its case is nobody's business: no letter, and it stays confirmed."""
+    user, b = new_user(both, cloud, unique)
+    confirmed(both, sink, user)
+    assert user.patch(ME, {"email": b["email"].upper(), "nickname": "n"}).data["email_verified"] is True
+    user.patch(ME, {"email": "moved-" + b["email"]})
+    assert len(sink.wait_mails(1)) == 1, "the first mail is that of the real move"
+
+
+def test_moving_to_and_fro_floods_no_mailbox(both, cloud, sink, unique):
+    """The first letter leaves; those of the next minute to the same address do not, and the change is made all the same."""
+    user, b = new_user(both, cloud, unique)
+    sink.mails.clear()
+    for _ in range(4):
+        user.patch(ME, {"email": "other-" + b["email"]})
+        user.patch(ME, {"email": b["email"]})
+    made = [e["after"]["recipient"] for e in both.first.get("/api/v1/audit", params={"limit": 100}).data["items"]
+            if e["target"] == "letter" and e["action"] == "create" and e["after"]["template"] == "mail_moved" and b["email"] in e["after"]["recipient"]]
+    assert sorted(made) == sorted([b["email"], "other-" + b["email"]])
+    sink.wait_mails(2)
+
+
+def test_a_notice_waits_for_the_mail_server(both, cloud, sink, unique):
+    """While the mail server is down the address moves, and the letter about it leaves later."""
+    user, b = new_user(both, cloud, unique)
+    sink.mails.clear()
+    sink.fail("RCPT", "451 4.7.1 later")
+    user.patch(ME, {"email": "moved-" + b["email"]})
+    wait_until(lambda: "RCPT" in sink.commands, 10, "a try")
+    sink.heal()
+    assert sink.wait_mails(1)[0].recipients == [b["email"]]
 
 
 def test_mail_for_nobody(both, cloud, sink, unique):
@@ -269,6 +331,9 @@ def test_an_older_link_is_worthless(both, cloud, sink, unique):
     token = forgotten(both, sink, b["username"])
     user.patch(ME, {"email": "moved-" + b["email"]})
     assert both.client().post(RESET, {"token": token, "new_password": NEW}, expect=422).code == CODE_WRONG
+    user.patch(ME, {"email": b["email"]})
+    assert both.client().post(RESET, {"token": token, "new_password": NEW}, expect=422).code == CODE_WRONG, "nor when it moves back"
+    sink.wait_mails(3)
 
 
 def test_a_reset_keeps_the_second_factor(both, cloud, sink, unique):

@@ -208,6 +208,14 @@ static void test_withdrawn(void)
     put(&user_type, &user);
     CHECK(ask(token) == ERR_USER_INACTIVE);
     CHECK(ask_at(now_ms, TEXT_NONE, key, false) == ERR_USER_INACTIVE);
+    take_away(&session_type, SESSION);
+    CHECK(ask(token) == ERR_USER_INACTIVE);
+    user.is_active = true;
+    put(&user_type, &user);
+    CHECK(ask(token) == ERR_SIGNED_OUT);
+    struct session session = session_row();
+    put(&session_type, &session);
+    CHECK(ask(token) == OK);
     take_away(&user_type, USER);
     CHECK(ask(token) == ERR_TOKEN_REVOKED);
     CHECK(ask_at(now_ms, TEXT_NONE, key, false) == ERR_KEY_INVALID);
