@@ -100,6 +100,12 @@ bool place_write_leaves(struct step *step, struct task *task, const struct domai
     return true;
 }
 
+void place_value_left(struct step *step, const struct domain *domain,
+                      const struct dns_record *record)
+{
+    note_siblings(step, record, domain, false);
+}
+
 void place_write_refused(struct step *step, const struct dns_record *pushed)
 {
     struct dns_record record;

@@ -27,6 +27,10 @@ bool place_is_taken(struct step *step, struct task *task, const struct dns_recor
  * *was_tried: an earlier push has tried this value already. */
 bool place_write_leaves(struct step *step, struct task *task, const struct domain *domain,
                         const struct dns_record *pushed, bool is_whole_set, bool *was_tried);
+/* The record, still as it was before, has another value at the provider now, perhaps without a write: the one it had stands
+ * for the sibling that wants it, if one does. */
+void place_value_left(struct step *step, const struct domain *domain,
+                      const struct dns_record *record);
 /* The provider has refused it, so that nothing has come of it. */
 void place_write_refused(struct step *step, const struct dns_record *pushed);
 /* The provider's record of this id stands for this record from now on, and for no other one. */

@@ -195,6 +195,8 @@ static void push_succeeded(struct step *step, struct task *task, const struct do
                         text_equal(record->tried_value, pushed->value);
         /* Nothing had to be written, and what was tried before may stand there beside it. */
         if (!is_tried) record_unwants_tried(step, record, domain);
+        if (!text_equal(record->pushed_value, pushed->value))
+            place_value_left(step, domain, record);
         record->is_ours =
             verdict->has_written || verdict->is_ours || (record->is_ours && !is_other);
         record->provider_id = arena_text(step->arena, verdict->provider_id);

@@ -76,6 +76,13 @@ def delete(api, r):
     api.delete(f"/api/v1/records/{r['id']}")
 
 
+def unmark(at):
+    """Somebody has emptied the remark field."""
+    with at.fake.lock:
+        for r in at.fake.records.values():
+            r.update({k: "" for k in ("Remark", "comment") if k in r})
+
+
 def removals_done(api):
     """Nothing is left to be done: whatever a DELETE wanted at the provider has happened."""
     wait_until(lambda: not [t for t in api.all("/api/v1/tasks") if t["status"] in ("pending", "processing")
@@ -126,6 +133,24 @@ def test_a_value_wanted_again_while_it_is_looked_for(api, at, zone):
     delete(api, second)
     removals_done(api)
     assert at.values() == []
+
+
+def test_a_value_left_to_a_sibling_without_a_write(api, at, zone):
+    """A record moves to a value that somebody made by hand, so nothing is written; the value that it had is another record's now, and goes with that one."""
+    first = record(api, zone, value=VALUE, ttl=600)
+    synced(api, first)
+    unmark(at)
+    at.make("home", OTHER)
+    at.fake.fail(status(503, b""), where=at.listing)
+    api.patch(f"/api/v1/records/{first['id']}", {"value": OTHER})
+    second = record(api, zone, value=VALUE, ttl=600)
+    at.fake.heal()
+    synced(api, first, timeout=30)
+    synced(api, second, timeout=30)
+    assert at.values() == [VALUE, OTHER]
+    delete(api, second)
+    removals_done(api)
+    assert at.values() == [OTHER]
 
 
 def test_a_create_before_a_kill_is_ours(api, at, zone):
