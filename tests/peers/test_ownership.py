@@ -83,6 +83,16 @@ def unmark(at):
             r.update({k: "" for k in ("Remark", "comment") if k in r})
 
 
+def create_unheard_and_delete(api, at, zone, fault):
+    """A record whose create worked, though its answer did not say so, is deleted before anybody has looked."""
+    at.fake.fail(fault, times=1, where=at.adding)
+    r = record(api, zone, value=VALUE)
+    wait_until(at.values, 10, "the record at the provider")
+    at.fake.fail(status(503, b""), where=at.listing)
+    delete(api, r)
+    at.fake.heal()
+
+
 def removals_done(api):
     """Nothing is left to be done: whatever a DELETE wanted at the provider has happened."""
     wait_until(lambda: not [t for t in api.all("/api/v1/tasks") if t["status"] in ("pending", "processing")
@@ -104,12 +114,7 @@ def test_a_create_that_nobody_heard_of_is_ours(api, at, zone, fault):
 @pytest.mark.parametrize("fault", [lost, lambda: applied(status(502, b"<html/>"))], ids=["lost", "502"])
 def test_a_create_that_nobody_heard_of_is_taken_away_at_once(api, at, zone, fault):
     """The record is deleted while nobody knows yet whether its create worked: what it made is looked for and taken away."""
-    at.fake.fail(fault(), times=1, where=at.adding)
-    r = record(api, zone, value=VALUE)
-    wait_until(at.values, 10, "the record at the provider")
-    at.fake.fail(status(503, b""), where=at.listing)
-    delete(api, r)
-    at.fake.heal()
+    create_unheard_and_delete(api, at, zone, fault())
     removals_done(api)
     assert at.values() == []
 
@@ -117,12 +122,7 @@ def test_a_create_that_nobody_heard_of_is_taken_away_at_once(api, at, zone, faul
 def test_a_value_wanted_again_while_it_is_looked_for(api, at, zone):
     """What a create left is being looked for, to be taken away, when another record comes to want it: DELETE of that one takes it away."""
     go_on = threading.Event()
-    at.fake.fail(lost(), times=1, where=at.adding)
-    first = record(api, zone, value=VALUE)
-    wait_until(at.values, 10, "the record at the provider")
-    at.fake.fail(status(503, b""), where=at.listing)
-    delete(api, first)
-    at.fake.heal()
+    create_unheard_and_delete(api, at, zone, lost())
     at.fake.fail(held(go_on), where=at.listing)
     wait_until(lambda: [t for t in api.all("/api/v1/tasks") if t["kind"] == "dns_remove" and t["status"] == "processing"], 20, "the removal's look")
     second = record(api, zone, value=VALUE)
