@@ -33,8 +33,7 @@ static enum err taken_check(struct step *s, const struct call *call, const struc
     struct text sentence = account_taken(&s->read, user, user->id);
     if (sentence.bytes == 0) return OK;
     failures_add(taken, call->ip, HOUR_MS, s->now_ms);
-    reply_error_saying(reply, ERR_TAKEN, sentence, call->request_id);
-    return ERR_TAKEN;
+    return reply_error_saying(reply, ERR_TAKEN, sentence, call->request_id);
 }
 
 enum err user_me_update(struct step *s, const struct call *call, struct reply *reply)

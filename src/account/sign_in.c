@@ -64,8 +64,7 @@ static enum err account_ask(struct step *s, const struct call *call, struct repl
     if (e != OK) return e;
     struct text taken = account_taken(&s->read, &like, 0);
     if (taken.bytes == 0) return hash_ask(s, call, ask);
-    reply_error_saying(reply, ERR_TAKEN, taken, call->request_id);
-    return ERR_TAKEN;
+    return reply_error_saying(reply, ERR_TAKEN, taken, call->request_id);
 }
 
 enum err setup_state(struct view *view, const struct call *call, struct reply *reply)

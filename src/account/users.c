@@ -159,10 +159,7 @@ enum err user_update(struct step *s, const struct call *call, struct reply *repl
     if (e == OK) e = mfa_update(call, &before, &user, reply);
     if (e != OK) return e;
     struct text taken = account_taken(&s->read, &user, user.id);
-    if (taken.bytes > 0) {
-        reply_error_saying(reply, ERR_TAKEN, taken, call->request_id);
-        return ERR_TAKEN;
-    }
+    if (taken.bytes > 0) return reply_error_saying(reply, ERR_TAKEN, taken, call->request_id);
 
     if (has_moved) e = email_moved(s, before.email, &user);
     if (e != OK) return e;

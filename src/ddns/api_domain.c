@@ -87,12 +87,10 @@ static enum err take_at_provider(struct step *step, const struct call *call, str
                                  bool *at_provider)
 {
     struct text given = call_query(call, TEXT("at_provider"), step->arena);
-    struct field_errors errors = {.arena = step->arena};
     *at_provider = text_equal(given, TEXT("true"));
     if (*at_provider || call->query.bytes == 0 || text_equal(given, TEXT("false"))) return OK;
-    field_errors_add(&errors, TEXT("at_provider"), TEXT("must be true or false"));
-    reply_error(reply, ERR_BAD_QUERY, &errors, call->request_id);
-    return ERR_BAD_QUERY;
+    return reply_error_field(reply, ERR_BAD_QUERY, TEXT("at_provider"),
+                             TEXT("must be true or false"), call->request_id);
 }
 
 enum err domain_delete(struct step *step, const struct call *call, struct reply *reply)
